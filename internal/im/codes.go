@@ -1,0 +1,109 @@
+package im
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Code tells a client what went wrong and so what to do. The numbers are those
+// every client of the original service knows.
+type Code int
+
+// The codes the server gives. What a code means stands in [Code.Text].
+const (
+	CodeOK            Code = 0
+	CodeKicked        Code = 1002
+	CodeBadRequest    Code = 60002
+	CodeNotJSON       Code = 60003
+	CodeTimeout       Code = 60008
+	CodeNoResource    Code = 60009
+	CodeNoAppID       Code = 60012
+	CodeAppDisabled   Code = 60016
+	CodeSigExpired    Code = 70001
+	CodeSigMalformed  Code = 70003
+	CodeSigMismatch   Code = 70009
+	CodeSigOtherUser  Code = 70013
+	CodeSigOtherApp   Code = 70014
+	CodeNoKey         Code = 70016
+	CodeNoApp         Code = 70020
+	CodeTooManyChecks Code = 70050
+	CodeBanned        Code = 70051
+	CodeNoAccount     Code = 70107
+	CodeServerTimeout Code = 70169
+	CodeInvalid       Code = 70402
+	CodeInternal      Code = 70500
+	CodeInvalidUserID Code = 7003
+	CodeTooOften      Code = 7008
+	CodeEdition       Code = 7013
+	CodeStatusOff     Code = 72001
+	CodeLoginTooOften Code = 72010
+	CodeUserRate      Code = -10113
+	CodeOverload      Code = -10114
+)
+
+var codeTexts = map[Code]string{
+	CodeOK:            "",
+	CodeKicked:        "this session was ended by another login or by an administrator; log in again",
+	CodeBadRequest:    "the request cannot be parsed; see the protocol's frame format",
+	CodeNotJSON:       "the body is not valid JSON",
+	CodeTimeout:       "the server took too long; try again",
+	CodeNoResource:    "this server does not serve that command",
+	CodeNoAppID:       "the SDKAppID is missing",
+	CodeAppDisabled:   "the application is disabled; an operator can enable it",
+	CodeSigExpired:    "the UserSig or session has expired or was revoked; log in with a new UserSig",
+	CodeSigMalformed:  "the UserSig cannot be decoded; mint it with a TLSSigAPIv2 library",
+	CodeSigMismatch:   "the UserSig's signature does not verify; check the application's secret key",
+	CodeSigOtherUser:  "the UserSig was made for another userID",
+	CodeSigOtherApp:   "the UserSig was made for another SDKAppID",
+	CodeNoKey:         "the application has no active secret key; an operator can add one",
+	CodeNoApp:         "no such SDKAppID on this server",
+	CodeTooManyChecks: "too many failed verifications; wait a minute",
+	CodeBanned:        "the account is banned",
+	CodeNoAccount:     "the account does not exist",
+	CodeServerTimeout: "the server took too long; try again",
+	CodeInvalid:       "invalid request parameters",
+	CodeInternal:      "internal server error; try again",
+	CodeInvalidUserID: "a userID is 1 to 32 bytes of printable ASCII without spaces",
+	CodeTooOften:      "called too often; slow down",
+	CodeEdition:       "the application's edition does not include this call",
+	CodeStatusOff:     "user status is switched off for this application; an operator can switch it on",
+	CodeLoginTooOften: "too many logins and logouts of this user; wait a moment",
+	CodeUserRate:      "too many requests on this connection; slow down",
+	CodeOverload:      "the server is overloaded; try again later",
+}
+
+// Text says what the code means and what to do about it.
+func (c Code) Text() string { return codeTexts[c] }
+
+// Error is a refusal that its caller can act on. Anything else that goes wrong
+// is internal: its text is logged and the caller is told [CodeInternal].
+type Error struct {
+	Code Code
+	Text string
+}
+
+// Error gives the text and the code.
+func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Text, e.Code) }
+
+// Is makes errors.Is compare by code alone.
+func (e *Error) Is(target error) bool {
+	var t *Error
+	return errors.As(target, &t) && t.Code == e.Code
+}
+
+// Err gives the Error of a code with its own text.
+func Err(c Code) *Error { return &Error{Code: c, Text: c.Text()} }
+
+// Errorf gives an Error with a text of its own.
+func Errorf(c Code, format string, args ...any) *Error {
+	return &Error{Code: c, Text: fmt.Sprintf(format, args...)}
+}
+
+// Refusal gives what a caller may be told of err: the Error in its chain, or
+// that of CodeInternal, with known false, for one that must be logged.
+func Refusal(err error) (refusal *Error, known bool) {
+	if errors.As(err, &refusal) {
+		return refusal, true
+	}
+	return Err(CodeInternal), false
+}

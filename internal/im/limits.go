@@ -1,0 +1,47 @@
+package im
+
+import "time"
+
+// The limits and times that the specification gives. Each is the default of a
+// setting, of the server's configuration or of an application; nothing is
+// unbounded.
+const (
+	MaxUserIDBytes = 32  // length of a UserID
+	MaxCustomBytes = 100 // length of a custom status, in UTF-8
+
+	MaxQuery       = 500 // users in one status query
+	MaxSubscribe   = 100 // users in one subscribe or unsubscribe
+	MaxSubscribed  = 200 // length of an account's subscription list
+	MaxCallsWindow = 20  // limited calls of one kind in a CallsWindow
+
+	MaxFrameBytes  = 64 << 10  // a message from a client
+	MaxFrameDepth  = 32        // nesting of its JSON
+	MaxQueueBytes  = 256 << 10 // what may wait to be written to one connection
+	MaxQueueFrames = 1024      // the same, counted in frames
+	MaxPushItems   = 100       // statuses in one pushed frame
+	PushBurst      = 5         // frames about others at once, before PushTick paces them
+
+	MaxTokenBytes    = 4 << 10 // a UserSig as it is sent
+	MaxTokenInflated = 4 << 10 // the same, inflated
+
+	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
+	MaxAdmins      = 10 // administrators of one application
+)
+
+// Times that go with them.
+const (
+	CallsWindow    = 5 * time.Second
+	PushTick       = 200 * time.Millisecond
+	PreLogin       = 10 * time.Second // to send a first good frame
+	DeadWeb        = 60 * time.Second // silence after which a web client is lost
+	DeadNative     = 400 * time.Second
+	PingInterval   = 25 * time.Second
+	HelloInterval  = 10 * time.Second
+	GraceBreak     = 5 * time.Second  // to return after a broken socket
+	GraceNode      = 15 * time.Second // to return after a restart or drain
+	WriteDeadline  = 10 * time.Second
+	KickLinger     = 20 * time.Second // a kicked session's socket waits for its logout
+	TokenSkew      = 300 * time.Second
+	PushReachable  = 7 * 24 * time.Hour // Offline for so long, then Unlogined
+	WatchRetention = 24 * time.Hour     // a list outlives its owner's presence by this
+)

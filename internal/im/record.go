@@ -1,0 +1,92 @@
+package im
+
+// SessionRow is a session as the store keeps it. Times are Unix milliseconds.
+type SessionRow struct {
+	Inst     InstID
+	Platform Platform
+	KeyID    uint32 // the application's key that signed its UserSig
+	Opened   int64
+	Expires  int64 // when its UserSig expires
+	Closed   int64 // 0 while it is open
+	Cause    Cause // why it was closed
+}
+
+// MarkState is what is known for good of a user on one platform.
+type MarkState uint8
+
+// The mark states. The numbers are stored; never renumber them.
+const (
+	MarkNone MarkState = iota // never logged in there
+	MarkLive                  // logged in, and not known to have gone
+	MarkLost                  // gone without a logout
+	MarkOut                   // logged out, or thrown out
+)
+
+// Mark says how a user stands on one platform. A mark is replaced only by one
+// with a higher Rev, so that one written late never undoes a newer one.
+type Mark struct {
+	User     UserKey
+	Platform Platform
+	State    MarkState
+	At       int64 // Unix milliseconds
+	Rev      int64 // rises with each mark and custom status of the server
+}
+
+// CustomRow is a user's custom status as the store keeps it; Text "" is none.
+// Rev orders it as in [Mark].
+type CustomRow struct {
+	User UserKey
+	Text string
+	Rev  int64
+}
+
+// LiveRow is what the store knows of a user's status at start: the marks of all
+// platforms and the custom status.
+type LiveRow struct {
+	User   UserKey
+	Marks  []Mark
+	Custom string
+}
+
+// UserRow is what the store knows of a user who logs in or returns. Found is
+// false, and the rest empty but for RevokedBefore, where no such account is.
+type UserRow struct {
+	Found         bool
+	TinyID        int64
+	RevokedBefore int64 // Unix seconds; tokens of that second and earlier are dead
+	Banned        bool
+	Sessions      []SessionRow // the open ones, and those closed lately
+	Watching      []UserID     // the subscription list, oldest first
+	LastPresence  int64        // Unix milliseconds of the latest mark, 0 for none
+}
+
+// Opening is all that one login writes, in one transaction.
+type Opening struct {
+	User    UserKey
+	Session SessionRow
+	Mark    Mark
+	Ended   []SessionRow // sessions it pushed out, with Closed and Cause set
+	Forget  bool         // drop the subscription list: its user was away too long
+}
+
+// AppRow is an application as the store keeps it. Settings holds what differs
+// from the defaults, by name; the app package knows the names.
+type AppRow struct {
+	ID       AppID
+	Name     string
+	Enabled  bool
+	Created  int64 // Unix milliseconds
+	Keys     []AppKey
+	Admins   []UserID
+	Settings map[string]string
+}
+
+// AppKey is one secret key of an application. It verifies UserSigs from
+// NotBefore until NotAfter, Unix seconds, 0 for no bound, unless Withdrawn.
+type AppKey struct {
+	ID        uint32 // numbered from 1 within its application
+	Secret    string // used as its bytes stand; never logged
+	NotBefore int64
+	NotAfter  int64
+	Withdrawn bool
+}
