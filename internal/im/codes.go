@@ -3,6 +3,7 @@ package im
 import (
 	"errors"
 	"fmt"
+	"strconv"
 )
 
 // Code tells a client what went wrong and so what to do. The numbers are those
@@ -75,6 +76,9 @@ var codeTexts = map[Code]string{
 // Text says what the code means and what to do about it.
 func (c Code) Text() string { return codeTexts[c] }
 
+// String gives the decimal number.
+func (c Code) String() string { return strconv.Itoa(int(c)) }
+
 // Error is a refusal that its caller can act on. Anything else that goes wrong
 // is internal: its text is logged and the caller is told [CodeInternal].
 type Error struct {
@@ -83,7 +87,7 @@ type Error struct {
 }
 
 // Error gives the text and the code.
-func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Text, e.Code) }
+func (e *Error) Error() string { return fmt.Sprintf("%s (%d)", e.Text, int(e.Code)) }
 
 // Is makes errors.Is compare by code alone.
 func (e *Error) Is(target error) bool {

@@ -177,3 +177,36 @@ func (c Cause) Ends() bool {
 		return false
 	}
 }
+
+// Policy says which platforms a user may be logged in from at once.
+type Policy uint8
+
+// The policies, as the original names them. The text of [Policy.String] is
+// stored.
+const (
+	PolicyDual   Policy = iota // one native platform, and web
+	PolicySingle               // one platform
+	PolicyTriple               // one mobile and one desktop platform, and web
+	PolicyMulti                // all platforms
+	policies
+)
+
+var policyNames = [policies]string{"dual", "single", "triple", "multi"}
+
+// String gives the name.
+func (p Policy) String() string {
+	if p < policies {
+		return policyNames[p]
+	}
+	return "policy" + strconv.Itoa(int(p))
+}
+
+// ParsePolicy gives the policy of a name.
+func ParsePolicy(name string) (Policy, bool) {
+	for p, n := range policyNames {
+		if n == name {
+			return Policy(p), true
+		}
+	}
+	return 0, false
+}

@@ -24,6 +24,10 @@ const (
 	MaxTokenBytes    = 4 << 10 // a UserSig as it is sent
 	MaxTokenInflated = 4 << 10 // the same, inflated
 
+	MaxSockets   = 200_000 // connections of one node
+	CommandRate  = 50      // commands a second of one connection
+	CommandBurst = 200     // commands at once, a start of the client many times over
+
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application
 )
@@ -40,7 +44,11 @@ const (
 	GraceBreak     = 5 * time.Second  // to return after a broken socket
 	GraceNode      = 15 * time.Second // to return after a restart or drain
 	WriteDeadline  = 10 * time.Second
+	CommandTimeout = 8 * time.Second  // to carry out a command; clients wait for 15 s
+	DrainFor       = 5 * time.Second  // to close all connections at the end
 	KickLinger     = 20 * time.Second // a kicked session's socket waits for its logout
+	CommitGather   = 5 * time.Millisecond
+	KeepClosed     = 7 * 24 * time.Hour // ended sessions, to tell them why they ended
 	TokenSkew      = 300 * time.Second
 	PushReachable  = 7 * 24 * time.Hour // Offline for so long, then Unlogined
 	WatchRetention = 24 * time.Hour     // a list outlives its owner's presence by this

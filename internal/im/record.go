@@ -57,6 +57,7 @@ type UserRow struct {
 	Banned        bool
 	Sessions      []SessionRow // the open ones, and those closed lately
 	Watching      []UserID     // the subscription list, oldest first
+	Live          bool         // some mark says live
 	LastPresence  int64        // Unix milliseconds of the latest mark, 0 for none
 }
 
