@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store/sqlc"
+)
+
+// firstTinyID is the number below the first account's. It is as long as those
+// of the original service.
+const firstTinyID = 144115200000000000
+
+// chunk is how many values one IN list holds; both databases allow far more.
+const chunk = 500
+
+// Accounts gives the TinyIDs of those of the users who have an account. The
+// list may be long.
+func (s *Store) Accounts(ctx context.Context, app im.AppID, ids []im.UserID) (map[im.UserID]int64, error) {
+	found := make(map[im.UserID]int64, len(ids))
+	err := s.read(ctx, func(ctx context.Context, r reader) error {
+		const text = "SELECT user_id, tiny_id FROM account WHERE app_id = $1 AND user_id IN ("
+		return r.queryIn(ctx, text, app, ids, func(rows *sql.Rows) error {
+			var id im.UserID
+			var tinyID int64
+			if err := rows.Scan(&id, &tinyID); err != nil {
+				return err
+			}
+			found[id] = tinyID
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load accounts: %w", err)
+	}
+	return found, nil
+}
+
+// queryIn runs a query whose text ends in "IN (" and whose $1 is the
+// application, once for each chunk of the list, and calls scan for each row.
+func (r reader) queryIn(
+	ctx context.Context, text string, app im.AppID, list []im.UserID, scan func(*sql.Rows) error,
+) error {
+	for ids := range slices.Chunk(list, chunk) {
+		query, args := []byte(text), []any{app}
+		for i, id := range ids {
+			if i > 0 {
+				query = append(query, ',')
+			}
+			query = strconv.AppendInt(append(query, '$'), int64(i+2), 10)
+			args = append(args, id)
+		}
+		if err := r.queryRows(ctx, string(append(query, ')')), args, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r reader) queryRows(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := r.tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }() // Err has what went wrong
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// User gives what one moment of the database knows of a user. One without an
+// account is no error: Found is false then.
+func (s *Store) User(ctx context.Context, key im.UserKey) (im.UserRow, error) {
+	var u im.UserRow
+	err := s.read(ctx, func(ctx context.Context, r reader) (err error) {
+		u, err = loadUser(ctx, r.Queries, key)
+		return err
+	})
+	if err != nil {
+		return im.UserRow{}, fmt.Errorf("load user %v: %w", key, err)
+	}
+	return u, nil
+}
+
+func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRow, err error) {
+	if u.RevokedBefore, err = revokedBefore(ctx, q, key); err != nil {
+		return u, err
+	}
+	account, found, err := loadAccount(ctx, q, key)
+	if err != nil || !found {
+		return u, err
+	}
+	u.Found, u.TinyID, u.Banned = true, account.TinyID, account.Banned
+	sessions, err := q.Sessions(ctx, sqlc.SessionsParams{AppID: key.App, UserID: key.User})
+	if err != nil {
+		return u, err
+	}
+	for _, r := range sessions {
+		u.Sessions = append(u.Sessions, im.SessionRow(r))
+	}
+	if u.Watching, err = q.Watching(ctx, sqlc.WatchingParams{AppID: key.App, UserID: key.User}); err != nil {
+		return u, err
+	}
+	marks, err := q.Marks(ctx, sqlc.MarksParams{AppID: key.App, UserID: key.User})
+	for _, m := range marks {
+		u.Live = u.Live || m.State == im.MarkLive
+		u.LastPresence = max(u.LastPresence, m.At)
+	}
+	return u, err
+}
+
+func loadAccount(ctx context.Context, q *sqlc.Queries, key im.UserKey) (account sqlc.AccountRow, found bool, err error) {
+	account, err = q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
+	if errors.Is(err, sql.ErrNoRows) {
+		return account, false, nil
+	}
+	return account, err == nil, err
+}
+
+// revokedBefore gives 0 for a user of whom nothing was revoked.
+func revokedBefore(ctx context.Context, q *sqlc.Queries, key im.UserKey) (int64, error) {
+	before, err := q.RevokedBefore(ctx, sqlc.RevokedBeforeParams{AppID: key.App, UserID: key.User})
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	return before, err
+}
+
+// Revoke makes the user's tokens of that second, Unix, and earlier dead for
+// good. It never takes back what a later revocation said, needs no account and
+// outlives it.
+func (s *Store) Revoke(ctx context.Context, key im.UserKey, before int64) error {
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
+		return q.Revoke(ctx, sqlc.RevokeParams{AppID: key.App, UserID: key.User, RevokedBefore: before})
+	})
+	if err != nil {
+		return fmt.Errorf("revoke tokens of %v: %w", key, err)
+	}
+	return nil
+}
+
+// createAccount registers a user and gives the TinyID, which no other account
+// of this installation ever has.
+func createAccount(ctx context.Context, q *sqlc.Queries, key im.UserKey, created int64) (int64, error) {
+	n, err := q.CountUp(ctx, accountCounter)
+	if err != nil {
+		return 0, fmt.Errorf("number the account: %w", err)
+	}
+	tinyID := firstTinyID + n
+	err = q.CreateAccount(ctx, sqlc.CreateAccountParams{
+		AppID: key.App, UserID: key.User, TinyID: tinyID, Created: created,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("create the account: %w", err)
+	}
+	return tinyID, nil
+}

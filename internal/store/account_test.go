@@ -1,0 +1,79 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store"
+)
+
+func testAccounts(t *testing.T, s *store.Store) {
+	const users = 501
+	want := make(map[im.UserID]int64)
+	var ids []im.UserID
+	for i := range users { // with as many unknown ones, more than two IN lists
+		id := im.UserID(fmt.Sprintf("user%d", i))
+		ids = append(ids, id, "no"+id)
+	}
+	var mu sync.Mutex
+	var calls sync.WaitGroup
+	for i := 0; i < len(ids); i += 2 {
+		calls.Go(func() {
+			tinyID, err := s.OpenSession(t.Context(), login(im.UserKey{App: testApp, User: ids[i]}, 1, im.Web, 1), 1)
+			if err != nil {
+				t.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			want[ids[i]] = tinyID
+		})
+	}
+	calls.Wait()
+	got, err := s.Accounts(t.Context(), testApp, ids)
+	must(t, err)
+	equal(t, got, want)
+	distinct := make(map[int64]bool)
+	for _, tinyID := range got {
+		distinct[tinyID] = true
+		if tinyID <= 144115200000000000 {
+			t.Errorf("TinyID %d is too small", tinyID)
+		}
+	}
+	equal(t, len(distinct), users)
+	none, err := s.Accounts(t.Context(), testApp, nil)
+	must(t, err)
+	equal(t, none, map[im.UserID]int64{})
+}
+
+func testRevoke(t *testing.T, s *store.Store) {
+	for _, step := range []struct{ before, want int64 }{{100, 100}, {50, 100}, {100, 100}, {101, 101}} {
+		must(t, s.Revoke(t.Context(), alice, step.before))
+		equal(t, user(t, s, alice).RevokedBefore, step.want)
+	}
+}
+
+func testAnyBytes(t *testing.T, s *store.Store) {
+	texts := []string{"\x00", "a\x00b", "\xff\xfe", "ü 漢字 🕯", " ", "'; DROP TABLE account; --", strings.Repeat("\x00\xff", 50)}
+	for b := byte(0x21); b <= 0x7e; b++ {
+		id := im.UserID([]byte{b})
+		long := im.UserID(strings.Repeat(string(id), 31) + "x")
+		for _, key := range []im.UserKey{{App: testApp, User: id}, {App: testApp, User: long}} {
+			text := texts[int(b)%len(texts)]
+			openSession(t, s, login(key, 1, im.Web, 1000))
+			must(t, s.SaveWatching(t.Context(), key, []im.UserID{id, long}, nil))
+			must(t, s.SaveLive(t.Context(), nil, []im.CustomRow{{User: key, Text: text, Rev: 1}}))
+			equal(t, user(t, s, key).Watching, []im.UserID{id, long})
+		}
+	}
+	rows := live(t, s, 0)
+	equal(t, len(rows), 2*(0x7e-0x21+1))
+	for key, row := range rows {
+		equal(t, row.Custom, texts[int(key.User[0])%len(texts)])
+		found, err := s.Accounts(t.Context(), testApp, []im.UserID{key.User})
+		must(t, err)
+		equal(t, len(found), 1)
+	}
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store/sqlc"
+)
+
+// Apps gives all applications by number, with their keys by number and their
+// administrators in the order they were given.
+func (s *Store) Apps(ctx context.Context) ([]im.AppRow, error) {
+	var apps []im.AppRow
+	err := s.read(ctx, func(ctx context.Context, r reader) (err error) {
+		apps, err = loadApps(ctx, r.Queries)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load applications: %w", err)
+	}
+	return apps, nil
+}
+
+func loadApps(ctx context.Context, q *sqlc.Queries) ([]im.AppRow, error) {
+	rows, err := q.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := q.AppKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	admins, err := q.AppAdmins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := q.AppSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	apps := make([]im.AppRow, len(rows))
+	at := make(map[im.AppID]*im.AppRow, len(rows)) // each child row has its application: a foreign key
+	for i, r := range rows {
+		apps[i] = im.AppRow{ID: r.AppID, Name: r.Name, Enabled: r.Enabled, Created: r.Created}
+		at[r.AppID] = &apps[i]
+	}
+	for _, k := range keys {
+		a := at[k.AppID]
+		a.Keys = append(a.Keys, im.AppKey{
+			ID: k.KeyID, Secret: k.Secret, NotBefore: k.NotBefore, NotAfter: k.NotAfter, Withdrawn: k.Withdrawn,
+		})
+	}
+	for _, r := range admins {
+		a := at[r.AppID]
+		a.Admins = append(a.Admins, r.UserID)
+	}
+	for _, r := range settings {
+		a := at[r.AppID]
+		if a.Settings == nil {
+			a.Settings = make(map[string]string)
+		}
+		a.Settings[r.Name] = r.Value
+	}
+	return apps, nil
+}
+
+// CreateApp adds an application with its keys, administrators and settings. It
+// gives [ErrExists] if the number is taken. PostgreSQL takes no NUL in a text,
+// so neither name, secret nor setting may hold one.
+func (s *Store) CreateApp(ctx context.Context, app im.AppRow) error {
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error { return createApp(ctx, q, app) })
+	if err != nil {
+		return fmt.Errorf("create application %d: %w", app.ID, err)
+	}
+	return nil
+}
+
+func createApp(ctx context.Context, q *sqlc.Queries, app im.AppRow) error {
+	n, err := q.CreateApp(ctx, sqlc.CreateAppParams{
+		AppID: app.ID, Name: app.Name, Enabled: app.Enabled, Created: app.Created,
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return refuse(ErrExists)
+	}
+	for _, k := range app.Keys {
+		err := q.CreateAppKey(ctx, sqlc.CreateAppKeyParams{
+			AppID: app.ID, KeyID: k.ID, Secret: k.Secret,
+			NotBefore: k.NotBefore, NotAfter: k.NotAfter, Withdrawn: k.Withdrawn,
+		})
+		if err != nil {
+			return fmt.Errorf("key %d: %w", k.ID, err)
+		}
+	}
+	for i, u := range app.Admins {
+		if err := q.CreateAppAdmin(ctx, sqlc.CreateAppAdminParams{AppID: app.ID, UserID: u, Position: int64(i)}); err != nil {
+			return fmt.Errorf("administrator %s: %w", u, err)
+		}
+	}
+	for name, value := range app.Settings {
+		if err := q.CreateAppSetting(ctx, sqlc.CreateAppSettingParams{AppID: app.ID, Name: name, Value: value}); err != nil {
+			return fmt.Errorf("setting %s: %w", name, err)
+		}
+	}
+	return nil
+}

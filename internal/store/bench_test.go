@@ -1,0 +1,99 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store"
+)
+
+// openBench opens a file's store with the usual settings.
+func openBench(b *testing.B) *store.Store {
+	b.Helper()
+	s, err := store.Open(b.Context(), store.Config{Path: filepath.Join(b.TempDir(), "porchlight.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "ops/s")
+		b.ReportMetric(float64(s.Stats().Ops)/float64(s.Stats().Commits), "ops/commit")
+		if err := s.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return s
+}
+
+// A login of a new user, from many connections at once.
+func BenchmarkOpenSession(b *testing.B) {
+	s := openBench(b)
+	var n atomic.Int64
+	b.SetParallelism(256)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.OpenSession(b.Context(), loginN(int(n.Add(1))), 1); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// A mark and a custom status of one of 10,000 users, from many connections.
+func BenchmarkSaveLive(b *testing.B) {
+	s := openBench(b)
+	const users = 10_000
+	errs := make(chan error, users)
+	for i := range users {
+		go func() {
+			_, err := s.OpenSession(b.Context(), loginN(i), 1)
+			errs <- err
+		}()
+	}
+	for range users {
+		if err := <-errs; err != nil {
+			b.Fatal(err)
+		}
+	}
+	var n atomic.Int64
+	b.SetParallelism(256)
+	b.ReportAllocs()
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := n.Add(1)
+			m := loginN(int(i % users)).Mark
+			m.Rev += 1_000_000 + i
+			c := im.CustomRow{User: m.User, Text: "in a meeting", Rev: m.Rev}
+			if err := s.SaveLive(b.Context(), []im.Mark{m}, []im.CustomRow{c}); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// A returning user's rows.
+func BenchmarkUser(b *testing.B) {
+	s := openBench(b)
+	o := loginN(0)
+	_, err := s.OpenSession(b.Context(), o, 1)
+	watching := make([]im.UserID, 20)
+	for i := range watching {
+		watching[i] = im.UserID(fmt.Sprint(i))
+	}
+	if err := errors.Join(err, s.SaveWatching(b.Context(), o.User, watching, nil)); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := s.User(b.Context(), o.User); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,28 @@
+-- name: Apps :many
+SELECT app_id, name, enabled, created FROM app ORDER BY app_id;
+
+-- name: AppKeys :many
+SELECT app_id, key_id, secret, not_before, not_after, withdrawn FROM app_key ORDER BY app_id, key_id;
+
+-- name: AppAdmins :many
+SELECT app_id, user_id FROM app_admin ORDER BY app_id, position;
+
+-- name: AppSettings :many
+SELECT app_id, name, value FROM app_setting ORDER BY app_id;
+
+-- name: CreateApp :execrows
+INSERT INTO app (app_id, name, enabled, created)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id) DO NOTHING;
+
+-- name: CreateAppKey :exec
+INSERT INTO app_key (app_id, key_id, secret, not_before, not_after, withdrawn)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: CreateAppAdmin :exec
+INSERT INTO app_admin (app_id, user_id, position)
+VALUES ($1, $2, $3);
+
+-- name: CreateAppSetting :exec
+INSERT INTO app_setting (app_id, name, value)
+VALUES ($1, $2, $3);
