@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/porchlight-im/porchlight/internal/server"
+)
+
+// serve runs the server until it is told to stop.
+func serve(ctx context.Context, args []string, out, errs io.Writer) error {
+	fs := newFlags("serve", "Serve runs the server. SIGTERM and Ctrl-C drain it: connections are closed, spread out,\n"+
+		"and whoever is back within the grace (grace.node) was never seen to leave.", errs)
+	var sets repeated
+	file := fs.String("config", "", "configuration `file` (YAML)")
+	dev := fs.Bool("dev", false, "make an application to try things with, and print what is needed to use it as JSON")
+	listen := fs.String("listen", "", "`address` to listen on; port 0 takes a free one (default 127.0.0.1:7800)")
+	data := fs.String("data", "", "`directory` of everything that is kept (default porchlight-data)")
+	fs.Var(&sets, "set", "any configuration `key.path=value`; may be repeated")
+	if err := parse(fs, args, 0); err != nil {
+		return err
+	}
+	for key, value := range map[string]string{"listen": *listen, "data": *data} {
+		if value != "" {
+			sets = append(sets, key+"="+fmt.Sprintf("%q", value))
+		}
+	}
+	cfg, err := server.LoadConfig(*file, os.Environ(), sets)
+	if err != nil {
+		return err
+	}
+	log, err := newLog(cfg.Log, errs)
+	if err != nil {
+		return err
+	}
+	s, err := server.Open(ctx, cfg, server.Options{Dev: *dev, Version: programVersion(), Log: log})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := announce(s, cfg, *dev, out, errs); err != nil {
+		return err
+	}
+	return s.Run(ctx)
+}
+
+// announce says that the server is ready: words for people on errs, and under
+// -dev one line for programs on out.
+func announce(s *server.Server, cfg server.Config, dev bool, out, errs io.Writer) error {
+	_, _ = fmt.Fprintf(errs, "\nPorchlight %s is ready.\n  proxyServer  ws://%s\n  data         %s\n", programVersion(), s.Addr(), cfg.Data)
+	if !dev {
+		_, _ = fmt.Fprintf(errs, "  operator     the token is in %s/operator.token\n\n", cfg.Data)
+		return nil
+	}
+	line, err := s.Announce()
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(errs, "  application  SDKAppID %d; its secret key is in %s/dev.json\n  a UserSig    porchlight usersig -data %s alice\n\n",
+		s.Dev().SDKAppID, cfg.Data, cfg.Data)
+	_, err = out.Write(line)
+	return err
+}
+
+// newLog makes the log that the configuration asks for.
+func newLog(cfg server.LogConfig, w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: %q is none of debug, info, warn, error", cfg.Level)
+	}
+	opt := &slog.HandlerOptions{Level: level}
+	if cfg.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, opt)), nil
+	}
+	return slog.New(slog.NewTextHandler(w, opt)), nil
+}
+
+// repeated is a flag that may be given many times.
+type repeated []string
+
+// String joins the values.
+func (r *repeated) String() string { return strings.Join(*r, " ") }
+
+// Set takes one more.
+func (r *repeated) Set(v string) error {
+	*r = append(*r, v)
+	return nil
+}

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/gobwas/ws"
+
+	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/wire"
+)
+
+// call is one command being carried out.
+type call struct {
+	c    *conn
+	req  *wire.Request
+	app  *app.App
+	sess *session // nil where the command needs none
+	now  int64    // Unix seconds, for the answer's head
+}
+
+// need says who may give a command.
+type need uint8
+
+const (
+	anyone  need = iota // logged in or not
+	member              // a session that stands
+	statusy             // the same, where the application has user status
+)
+
+// command is a row of the table: what must hold, and who serves it.
+type command struct {
+	need     need
+	window   int  // which limited kind it is, or unlimited
+	changing bool // a repeat gets the first answer
+	serve    func(context.Context, *call) ([]byte, error)
+}
+
+// commands is the table of all that is served. What is not in it is answered
+// with CodeNoResource.
+var commands = map[string]command{
+	wire.CmdHeartbeat: {need: anyone, window: unlimited, serve: acknowledge},
+	wire.CmdTelemetry: {need: anyone, window: unlimited, serve: acknowledge},
+	wire.CmdPushAck:   {need: anyone, window: unlimited, serve: acknowledge},
+	wire.CmdLogin:     {need: anyone, window: unlimited, serve: login},
+	wire.CmdLogout:    {need: anyone, window: unlimited, serve: logout},
+	wire.CmdHello:     {need: member, window: unlimited, serve: acknowledge},
+
+	wire.CmdSetStatus:   {need: member, window: unlimited, changing: true, serve: setStatus},
+	wire.CmdGetStatus:   {need: statusy, window: windowQuery, serve: getStatus},
+	wire.CmdSubscribe:   {need: statusy, window: windowSubscribe, changing: true, serve: subscribe},
+	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
+
+	wire.CmdProfileGet:     {need: member, window: unlimited, serve: getProfiles},
+	wire.CmdBlacklistGet:   {need: member, window: unlimited, serve: fixed(wire.Blacklist{Answer: wire.OK()})},
+	wire.CmdFriendGet:      {need: member, window: unlimited, serve: fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdFriendGroupGet: {need: member, window: unlimited, serve: fixed(wire.FriendGroups{Answer: wire.OK()})},
+	wire.CmdPendencyGet:    {need: member, window: unlimited, serve: fixed(wire.Pendencies{Answer: wire.OK()})},
+	wire.CmdConversations:  {need: member, window: unlimited, serve: fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdContactGroups:  {need: member, window: unlimited, serve: fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdGroups:         {need: member, window: unlimited, serve: fixed(wire.Groups{Answer: wire.OK()})},
+	wire.CmdCommunities:    {need: member, window: unlimited, serve: fixed(wire.Groups{Answer: wire.OK()})},
+	wire.CmdMessages:       {need: member, window: unlimited, serve: fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})},
+	wire.CmdConfig:         {need: member, window: unlimited, serve: getConfig},
+	wire.CmdAbilities:      {need: member, window: unlimited, serve: getAbilities},
+}
+
+// dispatch carries a request out and answers it. An error ends the connection.
+func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
+	name := req.Head.Command
+	cmd, served := commands[name]
+	if name != wire.CmdHeartbeat && !c.rate.allow(c.g.cfg.Now().UnixNano(), int64(1e9/c.g.lim.CommandRate), c.g.lim.CommandBurst) {
+		c.g.metrics.limited.WithLabelValues("connection").Inc()
+		c.refuse(req, im.Err(im.CodeUserRate))
+		return nil
+	}
+	if req.Head.A2 == "" && (!served || cmd.need != anyone) {
+		c.g.metrics.bad.WithLabelValues("prelogin").Inc()
+		c.refuse(req, im.Errorf(im.CodeSigExpired, "log in before any other command"))
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "a command before the login")
+		return c.leaveUnread()
+	}
+	if !served {
+		cmd = command{need: member, window: unlimited, serve: unserved}
+	}
+	k := &call{c: c, req: req, now: c.g.cfg.Now().Unix()}
+	c.good.Store(true)
+	payload, err := c.carryOut(ctx, cmd, k)
+	if err != nil {
+		return c.answerError(k, err)
+	}
+	c.g.metrics.commands.WithLabelValues(label(served, name)).Inc()
+	if payload != nil {
+		c.reply(payload)
+	}
+	return nil
+}
+
+// label gives the command's name for a metric: clients must not make up new
+// ones.
+func label(served bool, name string) string {
+	if served {
+		return name
+	}
+	return "unserved"
+}
+
+// carryOut checks a command's preconditions and serves it. A nil payload says
+// that it has been answered already.
+func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, error) {
+	if cmd.need == anyone {
+		return cmd.serve(ctx, k)
+	}
+	s, err := c.authenticate(ctx, k.req.Head.A2)
+	if err != nil {
+		return nil, err
+	}
+	k.sess = s
+	if k.app, err = c.g.cfg.Apps.Get(s.App); err != nil {
+		return nil, err
+	}
+	name, seq := k.req.Head.Command, string(k.req.Head.Seq)
+	if cmd.changing {
+		if payload := s.answered(name, seq); payload != nil {
+			return payload, nil
+		}
+	}
+	set := &k.app.Settings
+	if cmd.need == statusy && (!set.StatusEdition || !set.StatusOn) {
+		if !set.StatusEdition {
+			return nil, im.Err(im.CodeEdition)
+		}
+		return nil, im.Err(im.CodeStatusOff)
+	}
+	if !s.count(cmd.window, c.g.now(), set.CallsWindow, set.CallsPerWindow) {
+		c.g.metrics.limited.WithLabelValues("calls").Inc()
+		return nil, im.Errorf(im.CodeTooOften, "at most %d calls in %s; slow down", set.CallsPerWindow, set.CallsWindow)
+	}
+	payload, err := cmd.serve(ctx, k)
+	if cmd.changing && err == nil {
+		s.remember(name, seq, payload)
+	}
+	return payload, err
+}
+
+// answerError is the one place where an error becomes an answer, and where what
+// a caller cannot act on is logged.
+func (c *conn) answerError(k *call, err error) error {
+	name := k.req.Head.Command
+	if cause, over := endedCause(err); over && wire.KickType(cause) != 0 {
+		c.g.metrics.failures.WithLabelValues(itoa(int(im.CodeKicked))).Inc()
+		c.reply(wire.AppendAnswer(nil, name, k.req.Head.Seq, k.now, wire.KickedAnswer(cause)))
+		return nil
+	}
+	refusal, known := im.Refusal(err)
+	if !known {
+		c.g.cfg.Log.Error("serve a command", "command", name, "app", c.app, "err", err)
+	}
+	c.refuse(k.req, refusal)
+	return nil
+}
+
+// refuse answers a request with a refusal.
+func (c *conn) refuse(req *wire.Request, refusal *im.Error) {
+	c.g.metrics.failures.WithLabelValues(refusal.Code.String()).Inc()
+	c.reply(wire.AppendFailure(nil, req.Head.Command, req.Head.Seq, c.g.cfg.Now().Unix(), refusal))
+}
+
+// acknowledge answers that a command came. Nothing more is asked of it:
+// heartbeats and hellos are only to be heard, and telemetry is not kept.
+func acknowledge(_ context.Context, k *call) ([]byte, error) {
+	return wire.AppendOK(nil, k.req.Head.Command, k.req.Head.Seq, k.now), nil
+}
+
+// unserved refuses a command that is not in the table.
+func unserved(_ context.Context, k *call) ([]byte, error) {
+	k.c.g.metrics.unserved.Inc()
+	return nil, im.Err(im.CodeNoResource)
+}
+
+// fixed answers with the same body always. The lists it is used for are of
+// capabilities that the server has not got: nobody has any friends, groups,
+// conversations or messages here, so an empty list is the whole truth.
+func fixed(body any) func(context.Context, *call) ([]byte, error) {
+	return func(_ context.Context, k *call) ([]byte, error) {
+		return wire.AppendAnswer(nil, k.req.Head.Command, k.req.Head.Seq, k.now, body), nil
+	}
+}

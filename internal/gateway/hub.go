@@ -1,0 +1,176 @@
+package gateway
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// hub holds all connections, for the sweeper and the drain.
+type hub struct {
+	count  atomic.Int64
+	next   atomic.Uint64
+	shards [hubShards]hubShard
+}
+
+const hubShards = 16
+
+type hubShard struct {
+	mu    sync.Mutex // level 0
+	conns map[*conn]struct{}
+	done  bool
+}
+
+func (h *hub) init() {
+	for i := range h.shards {
+		h.shards[i].conns = make(map[*conn]struct{})
+	}
+}
+
+func (h *hub) shard(c *conn) *hubShard { return &h.shards[uint64(c.opened)%hubShards] }
+
+// add takes a connection in; false says that the gateway is closing.
+func (h *hub) add(c *conn) bool {
+	s := h.shard(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.done {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	h.count.Add(1)
+	return true
+}
+
+func (h *hub) remove(c *conn) {
+	s := h.shard(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.conns[c]; ok {
+		delete(s.conns, c)
+		h.count.Add(-1)
+	}
+}
+
+// close takes nobody in any more and gives all who are there.
+func (h *hub) close() []*conn {
+	var all []*conn
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		s.done = true
+		for c := range s.conns {
+			all = append(all, c)
+		}
+		s.mu.Unlock()
+	}
+	return all
+}
+
+// pick gives the connections for which cond holds.
+func (h *hub) pick(into []*conn, cond func(*conn) bool) []*conn {
+	for i := range h.shards {
+		s := &h.shards[i]
+		s.mu.Lock()
+		for c := range s.conns {
+			if cond(c) {
+				into = append(into, c)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return into
+}
+
+// forgetEvery is how often, in ms, old sessions are forgotten.
+const forgetEvery = 10_000
+
+// sweep looks at every connection once a second: one timer for all deadlines.
+func (g *Gateway) sweep(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	var due []*conn
+	forgot := g.now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := g.now()
+		due = g.hub.pick(due[:0], func(c *conn) bool { return c.due(now) })
+		for i, c := range due {
+			c.tend(now)
+			due[i] = nil
+		}
+		if now-forgot >= forgetEvery {
+			g.memory.forget(now)
+			forgot = now
+		}
+	}
+}
+
+// due reports whether tend has something to do.
+func (c *conn) due(now int64) bool {
+	until := c.until.Load()
+	return until != 0 && until <= now || now >= c.deadAt() || now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds() ||
+		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now)
+}
+
+// deadAt gives when the client is lost if nothing more is heard.
+func (c *conn) deadAt() int64 {
+	dead := c.g.lim.DeadWeb
+	if s := c.session.Load(); s != nil && s.Platform != im.Web {
+		dead = c.g.lim.DeadNative
+	}
+	return c.heard.Load() + dead.Milliseconds()
+}
+
+// expired reports whether the UserSig beneath a session that still stands is
+// over.
+func (c *conn) expired(now int64) bool {
+	s := c.session.Load()
+	return s != nil && s.cause() == im.CauseNone && now/1000 > s.Expires
+}
+
+// tend does what is due to a connection.
+func (c *conn) tend(now int64) {
+	switch until := c.until.Load(); {
+	case until != 0 && until <= now && c.endCause() != im.CauseNone:
+		_ = c.nc.Close() // it was sent a close and has not answered
+	case until != 0 && until <= now:
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "the session was ended and no logout came")
+	case now >= c.deadAt():
+		c.setCause(im.CauseSilence)
+		c.g.metrics.dropped.WithLabelValues("silence").Inc()
+		_ = c.nc.Close()
+	case !c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds():
+		c.g.metrics.dropped.WithLabelValues("prelogin").Inc()
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "no good frame in time")
+	case c.expired(now):
+		go c.expire()
+	default:
+		c.pinged.Store(now)
+		c.out.control(ws.OpPing, nil)
+	}
+}
+
+// expire ends the session whose UserSig is over. The client learns it from the
+// answer to its next command.
+func (c *conn) expire() {
+	s := c.session.Load()
+	if s == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), c.g.lim.CommandTimeout)
+	defer cancel()
+	c.g.endSession(ctx, s, im.CauseExpiry)
+}
+
+// Connections gives how many sockets are open.
+func (g *Gateway) Connections() int { return int(g.hub.count.Load()) }

@@ -1,0 +1,249 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/status"
+	"github.com/porchlight-im/porchlight/internal/usersig"
+)
+
+// session is what the gateway remembers of a session across its sockets: what
+// was answered, so that a repeat gets the same answer, and how often it called.
+// It is forgotten a while after its last socket; nothing that must be kept is
+// here.
+type session struct {
+	status.Session        // set at start
+	a2             string // set at start
+
+	ended atomic.Uint32 // the im.Cause by which it is over, 0 while it stands
+	gone  atomic.Int64  // when its last socket left, Unix ms, 0 while it has one
+	conn  atomic.Pointer[conn]
+
+	mu      sync.Mutex // level 0; guards all below
+	windows [windows]window
+	answers []answer
+}
+
+func (s *session) cause() im.Cause { return im.Cause(s.ended.Load()) }
+
+func (s *session) end(c im.Cause) { s.ended.CompareAndSwap(0, uint32(c)) }
+
+func (s *session) joined(c *conn) {
+	s.conn.Store(c)
+	s.gone.Store(0)
+}
+
+func (s *session) left(c *conn, now int64) {
+	if s.conn.CompareAndSwap(c, nil) {
+		s.gone.Store(now)
+	}
+}
+
+// window counts calls from the first on; it does not slide, as the client's own
+// does not.
+type window struct {
+	start int64 // Unix ms
+	calls int
+}
+
+// The kinds of calls that are counted.
+const (
+	windowQuery = iota
+	windowSubscribe
+	windowUnsubscribe
+	windows
+	unlimited = -1
+)
+
+// count counts a call and reports whether it may pass.
+func (s *session) count(kind int, now int64, length time.Duration, most int) bool {
+	if kind == unlimited || most == 0 {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := &s.windows[kind]
+	if now-w.start >= length.Milliseconds() || now < w.start {
+		*w = window{start: now}
+	}
+	w.calls++
+	return w.calls <= most
+}
+
+// answer is one that was given to a changing command.
+type answer struct {
+	command, seq string
+	payload      []byte
+}
+
+// The last few answers are remembered, unless one is very long.
+const (
+	answersKept = 8
+	answerBytes = 4 << 10
+)
+
+// answered gives the answer to a command that has come before.
+func (s *session) answered(command, seq string) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.answers {
+		if a.seq == seq && a.command == command {
+			return a.payload
+		}
+	}
+	return nil
+}
+
+// remember keeps an answer.
+func (s *session) remember(command, seq string, payload []byte) {
+	if len(payload) > answerBytes || seq == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.answers) >= answersKept {
+		s.answers = append(s.answers[:0], s.answers[1:]...)
+	}
+	s.answers = append(s.answers, answer{command, seq, payload})
+}
+
+// memory holds the sessions that have or lately had a socket.
+type memory struct {
+	mu       sync.Mutex // level 0
+	sessions map[im.SessionID]*session
+	logins   map[loginKey]*session // by the request that opened them
+}
+
+// loginKey names a login request, to know a repeat.
+type loginKey struct {
+	user          im.UserKey
+	instance, seq string
+}
+
+// memoryFor is how long, in ms, a session without a socket is remembered.
+const memoryFor = 60_000
+
+func (m *memory) init() {
+	m.sessions = make(map[im.SessionID]*session)
+	m.logins = make(map[loginKey]*session)
+}
+
+// open remembers a session, or gives the one that is remembered.
+func (m *memory) open(s *session) *session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if old := m.sessions[s.SessionID]; old != nil && old.a2 == s.a2 {
+		return old
+	}
+	m.sessions[s.SessionID] = s
+	return s
+}
+
+func (m *memory) find(id im.SessionID) *session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sessions[id]
+}
+
+// login remembers which session a login request opened; repeated gives it.
+func (m *memory) login(k loginKey, s *session) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.logins[k] = s
+}
+
+func (m *memory) repeated(k loginKey) *session {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.logins[k]
+}
+
+// forget drops the sessions that have had no socket for long.
+func (m *memory) forget(now int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.sessions {
+		if gone := s.gone.Load(); gone != 0 && now-gone > memoryFor {
+			delete(m.sessions, id)
+		}
+	}
+	for k, s := range m.logins {
+		if m.sessions[s.SessionID] != s || now-s.Opened > memoryFor {
+			delete(m.logins, k)
+		}
+	}
+}
+
+// count gives how many sessions have a socket.
+func (m *memory) count() (live int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, s := range m.sessions {
+		if s.gone.Load() == 0 && s.cause() == im.CauseNone {
+			live++
+		}
+	}
+	return live
+}
+
+// authenticate gives the session of an a2, or says why there is none. Whatever
+// the socket, the session must be of its application.
+func (c *conn) authenticate(ctx context.Context, a2 string) (*session, error) {
+	if s := c.session.Load(); s != nil && s.a2 == a2 {
+		return s, c.stands(ctx, s)
+	}
+	s, err := c.known(a2)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.stands(ctx, s); err != nil {
+		return s, err
+	}
+	return s, c.g.cfg.Status.Check(ctx, s.Session)
+}
+
+// stands refuses a session that is known to be over, or whose UserSig or key
+// is.
+func (c *conn) stands(ctx context.Context, s *session) error {
+	if cause := s.cause(); cause != im.CauseNone {
+		return &status.Ended{Cause: cause}
+	}
+	a, err := c.g.cfg.Apps.Get(s.App)
+	if err != nil {
+		return err
+	}
+	if c.g.now()/1000 > s.Expires || !a.Key(s.KeyID) {
+		c.g.endSession(ctx, s, im.CauseExpiry)
+		return &status.Ended{Cause: im.CauseExpiry}
+	}
+	return nil
+}
+
+// endSession ends a session by a cause that needs no answer.
+func (g *Gateway) endSession(ctx context.Context, s *session, cause im.Cause) {
+	s.end(cause)
+	if err := g.cfg.Status.End(ctx, s.Session, cause); err != nil {
+		g.cfg.Log.Error("end a session", "err", err, "user", s.User, "cause", cause.String())
+	}
+}
+
+func fromA2(a usersig.A2, a2 string) *session {
+	return &session{a2: a2, Session: status.Session{
+		SessionID: im.SessionID{UserKey: im.UserKey{App: a.App, User: a.User}, Inst: a.Inst},
+		Platform:  a.Platform, KeyID: a.KeyID, Issued: a.Issued, Opened: a.Opened, Expires: a.Expires,
+	}}
+}
+
+// endedCause gives the cause where err says that a session is over.
+func endedCause(err error) (im.Cause, bool) {
+	var ended *status.Ended
+	if errors.As(err, &ended) {
+		return ended.Cause, true
+	}
+	return im.CauseNone, false
+}

@@ -1,0 +1,230 @@
+package server
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// Config is all that can be set. Each value has a key path, its yaml names
+// joined by dots, under which it stands in the configuration file, on the
+// command line as -set path=value, and in the environment as PORCHLIGHT_ and
+// the path in capitals with dots as underscores. The command line goes over the
+// environment, that over the file, and that over the defaults.
+type Config struct {
+	Listen   string         `yaml:"listen"` // address of the one port; port 0 takes a free one
+	Data     string         `yaml:"data"`   // directory of everything that is kept
+	Log      LogConfig      `yaml:"log"`
+	Operator OperatorConfig `yaml:"operator"`
+	Gateway  GatewayConfig  `yaml:"gateway"`
+	Limits   LimitsConfig   `yaml:"limits"`
+	Grace    GraceConfig    `yaml:"grace"`
+	Status   StatusConfig   `yaml:"status"`
+	Store    StoreConfig    `yaml:"store"`
+}
+
+// LogConfig says how to log to standard error.
+type LogConfig struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error
+	Format string `yaml:"format"` // text or json
+}
+
+// OperatorConfig is about the operator's side.
+type OperatorConfig struct {
+	// Listen is the address of a listener for metrics and profiles that asks
+	// for no token; empty for none. Never let clients reach it.
+	Listen string `yaml:"listen"`
+}
+
+// GatewayConfig is about sockets.
+type GatewayConfig struct {
+	Origins []string      `yaml:"origins"` // exact Origin values let in; empty lets in all
+	Hello   time.Duration `yaml:"hello"`   // how often clients say hello, which is how they notice a server that is back
+	Ping    time.Duration `yaml:"ping"`    // between WebSocket pings
+	Tick    time.Duration `yaml:"tick"`    // between frames about others, after burst of them
+	Burst   int           `yaml:"burst"`
+}
+
+// LimitsConfig bounds what clients may do and cost.
+type LimitsConfig struct {
+	PreLogin       time.Duration `yaml:"prelogin"`        // to send a first good frame
+	DeadWeb        time.Duration `yaml:"dead_web"`        // silence after which a web client is lost
+	DeadNative     time.Duration `yaml:"dead_native"`     // the same for native clients
+	KickLinger     time.Duration `yaml:"kick_linger"`     // a kicked session's socket waits for its logout
+	Write          time.Duration `yaml:"write"`           // to write to a stalled reader
+	CommandTimeout time.Duration `yaml:"command_timeout"` // to carry out a command
+	TokenSkew      time.Duration `yaml:"token_skew"`      // how far ahead a UserSig may be dated
+	FrameBytes     int           `yaml:"frame_bytes"`     // a message from a client
+	QueueBytes     int           `yaml:"queue_bytes"`     // what may wait for one connection
+	QueueFrames    int           `yaml:"queue_frames"`    // the same in frames
+	PushItems      int           `yaml:"push_items"`      // statuses in one frame
+	Sockets        int           `yaml:"sockets"`         // connections in all
+	CommandRate    float64       `yaml:"command_rate"`    // commands a second of one connection
+	CommandBurst   int           `yaml:"command_burst"`   // commands at once
+	DrainFor       time.Duration `yaml:"drain_for"`       // to close all connections at the end
+}
+
+// GraceConfig is how long a user is still what they were, by how a session or
+// its socket ended.
+type GraceConfig struct {
+	Close   time.Duration `yaml:"close"`   // the socket broke without a close frame, or the client replaced it
+	Left    time.Duration `yaml:"left"`    // the client closed the socket: a page closed or left
+	Silence time.Duration `yaml:"silence"` // nothing was heard for too long
+	Logout  time.Duration `yaml:"logout"`
+	Kick    time.Duration `yaml:"kick"`
+	Expiry  time.Duration `yaml:"expiry"`
+	Node    time.Duration `yaml:"node"` // the server restarted
+}
+
+// StatusConfig is about user status.
+type StatusConfig struct {
+	PushReachable  time.Duration `yaml:"push_reachable"`  // OFFLINE for so long, then UNLOGINED
+	WatchRetention time.Duration `yaml:"watch_retention"` // a subscription list outlives its owner's presence by this
+}
+
+// StoreConfig is about the database.
+type StoreConfig struct {
+	Gather        time.Duration `yaml:"gather"`         // a commit waits this long for others to share it
+	KeepClosedFor time.Duration `yaml:"keep_closed"`    // sessions that ended are kept, to tell them why
+	PurgeEvery    time.Duration `yaml:"purge_interval"` // between the removals of what is kept no longer
+}
+
+// DefaultConfig gives the defaults.
+func DefaultConfig() Config {
+	return Config{
+		Listen:  "127.0.0.1:7800",
+		Data:    "porchlight-data",
+		Log:     LogConfig{Level: "info", Format: "text"},
+		Gateway: GatewayConfig{Hello: im.HelloInterval, Ping: im.PingInterval, Tick: im.PushTick, Burst: im.PushBurst},
+		Limits: LimitsConfig{
+			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
+			Write: im.WriteDeadline, CommandTimeout: im.CommandTimeout, TokenSkew: im.TokenSkew,
+			FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
+			PushItems: im.MaxPushItems, Sockets: im.MaxSockets,
+			CommandRate: im.CommandRate, CommandBurst: im.CommandBurst, DrainFor: im.DrainFor,
+		},
+		Grace:  GraceConfig{Close: im.GraceBreak, Node: im.GraceNode},
+		Status: StatusConfig{PushReachable: im.PushReachable, WatchRetention: im.WatchRetention},
+		Store:  StoreConfig{Gather: im.CommitGather, KeepClosedFor: im.KeepClosed, PurgeEvery: time.Hour},
+	}
+}
+
+// LoadConfig gives the defaults with a file, if path is not empty, the
+// environment, as os.Environ gives it, and settings of the form path=value laid
+// over them, in that order. A key that does not exist is an error that names
+// it.
+func LoadConfig(path string, environ, sets []string) (Config, error) {
+	cfg := DefaultConfig()
+	if path != "" {
+		text, err := os.ReadFile(path) //nolint:gosec // G304: the operator names the file
+		if err != nil {
+			return cfg, fmt.Errorf("read configuration: %w", err)
+		}
+		if err := decode(text, &cfg); err != nil {
+			return cfg, fmt.Errorf("configuration %s: %w", path, err)
+		}
+	}
+	names := make(map[string]string)
+	paths(reflect.TypeOf(cfg), "", names)
+	for _, env := range environ {
+		name, value, _ := strings.Cut(env, "=")
+		key, ok := names[name]
+		if !ok {
+			continue
+		}
+		if err := set(&cfg, key, value); err != nil {
+			return cfg, fmt.Errorf("environment %s: %w", name, err)
+		}
+	}
+	for _, s := range sets {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return cfg, fmt.Errorf("-set %s: want key.path=value", key)
+		}
+		if err := set(&cfg, key, value); err != nil {
+			return cfg, fmt.Errorf("-set %s: %w", key, err)
+		}
+	}
+	return cfg, cfg.check()
+}
+
+// decode lays YAML over cfg. Unknown keys are errors, with their line.
+func decode(text []byte, cfg *Config) error {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(cfg); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
+}
+
+// set lays one value over cfg, as a document that holds nothing else.
+func set(cfg *Config, path, value string) error {
+	var doc strings.Builder
+	for depth, name := range strings.Split(path, ".") {
+		if depth > 0 {
+			doc.WriteString("\n" + strings.Repeat(" ", depth))
+		}
+		doc.WriteString(name + ":")
+	}
+	doc.WriteString(" " + value + "\n")
+	if strings.ContainsAny(path, " \n:#{}[],&*!|>'\"%@`") || strings.Contains(value, "\n") {
+		return errors.New("not a key path and a value")
+	}
+	return decode([]byte(doc.String()), cfg)
+}
+
+// paths finds the key path of every environment variable's name.
+func paths(t reflect.Type, prefix string, names map[string]string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		path := prefix + f.Tag.Get("yaml")
+		if f.Type.Kind() == reflect.Struct {
+			paths(f.Type, path+".", names)
+			continue
+		}
+		names["PORCHLIGHT_"+strings.ToUpper(strings.ReplaceAll(path, ".", "_"))] = path
+	}
+}
+
+// check refuses values that no server can run with.
+func (c Config) check() error {
+	switch {
+	case c.Data == "":
+		return errors.New("data: a directory is needed")
+	case c.Log.Format != "text" && c.Log.Format != "json":
+		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
+	case c.Gateway.Ping >= c.Limits.DeadWeb:
+		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_web, %s", c.Gateway.Ping, c.Limits.DeadWeb)
+	case c.Gateway.Hello < time.Second:
+		return fmt.Errorf("gateway.hello: %s is under a second", c.Gateway.Hello)
+	}
+	return negative(reflect.ValueOf(c), "")
+}
+
+// negative refuses values below zero.
+func negative(v reflect.Value, prefix string) error {
+	for i := range v.NumField() {
+		f, path := v.Field(i), prefix+v.Type().Field(i).Tag.Get("yaml")
+		var err error
+		switch {
+		case f.Kind() == reflect.Struct:
+			err = negative(f, path+".")
+		case f.CanInt() && f.Int() < 0, f.CanFloat() && f.Float() < 0:
+			err = fmt.Errorf("%s: %v is below zero", path, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

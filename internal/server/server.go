@@ -1,0 +1,329 @@
+// Package server puts the parts together: it reads the configuration, opens the
+// store, builds every package on it, serves, and stops it all in reverse. It is
+// the only place where packages that do not know each other meet.
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/porchlight-im/porchlight/internal/account"
+	"github.com/porchlight-im/porchlight/internal/admin"
+	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/gateway"
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/status"
+	"github.com/porchlight-im/porchlight/internal/store"
+	"github.com/porchlight-im/porchlight/internal/usersig"
+	"github.com/porchlight-im/porchlight/internal/wire"
+)
+
+// Server is a server that is about to serve. Make one with [Open], serve with
+// [Server.Run], and [Server.Close] it whether it has run or not.
+type Server struct {
+	cfg      Config
+	version  string
+	log      *slog.Logger
+	lock     *os.File
+	store    *store.Store
+	status   *status.Engine
+	gateway  *gateway.Gateway
+	registry *prometheus.Registry
+	listener net.Listener
+	private  net.Listener // nil for none
+	token    string
+	dev      *Dev // nil without -dev
+	serving  atomic.Bool
+}
+
+// Options are what the command line says beside the configuration.
+type Options struct {
+	Dev     bool   // make an application to try things with
+	Version string // of the program
+	Log     *slog.Logger
+
+	Listener net.Listener // to serve on, instead of the configuration's address; for tests
+}
+
+// Open takes the data directory, opens the store, restores what is live and
+// begins to listen. Nobody is answered before Run.
+func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
+	s = &Server{cfg: cfg, version: opt.Version, log: opt.Log, registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := os.MkdirAll(cfg.Data, 0o700); err != nil {
+		return s, fmt.Errorf("make data directory: %w", err)
+	}
+	if s.lock, err = lockDir(cfg.Data); err != nil {
+		return s, err
+	}
+	s.store, err = store.Open(ctx, store.Config{
+		Path: filepath.Join(cfg.Data, "porchlight.db"), Gather: cfg.Store.Gather, Log: s.log,
+	})
+	if err != nil {
+		return s, err
+	}
+	if opt.Dev {
+		if s.dev, err = openDev(ctx, s.store, time.Now()); err != nil {
+			return s, err
+		}
+	}
+	if s.token, err = operatorToken(cfg.Data); err != nil {
+		return s, err
+	}
+	if err := s.build(ctx); err != nil {
+		return s, err
+	}
+	s.listener = opt.Listener
+	return s, s.listen(ctx)
+}
+
+// build makes the parts that serve.
+func (s *Server) build(ctx context.Context) error {
+	secret, err := s.store.ServerSecret(ctx)
+	if err != nil {
+		return err
+	}
+	epoch, err := s.store.NextEpoch(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	apps, err := app.Load(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	accounts := account.New(s.store)
+	s.status = status.New(status.Config{
+		Store: s.store, Lists: s.store, Accounts: accounts, Encode: wire.Encode,
+		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Log: s.log,
+	})
+	if err := s.status.Restore(ctx); err != nil {
+		return err
+	}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	register(s.registry, s.version, s.status, s.store)
+	s.gateway = gateway.New(gateway.Config{
+		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
+		Limits: s.cfg.limits(), Origins: s.cfg.Gateway.Origins, Metrics: s.registry, Log: s.log,
+	})
+	return nil
+}
+
+func (s *Server) listen(ctx context.Context) (err error) {
+	var lc net.ListenConfig
+	if s.listener == nil {
+		if s.listener, err = lc.Listen(ctx, "tcp", s.cfg.Listen); err != nil {
+			return fmt.Errorf("listen (setting listen): %w", err)
+		}
+	}
+	if s.cfg.Operator.Listen == "" {
+		return nil
+	}
+	if s.private, err = lc.Listen(ctx, "tcp", s.cfg.Operator.Listen); err != nil {
+		return fmt.Errorf("listen (setting operator.listen): %w", err)
+	}
+	return nil
+}
+
+// Addr gives the address that clients reach.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// Dev gives what -dev made, with the addresses of this run; nil without it.
+func (s *Server) Dev() *Dev {
+	if s.dev == nil {
+		return nil
+	}
+	d := *s.dev
+	d.Ready, d.URL, d.WS = true, "http://"+s.Addr(), "ws://"+s.Addr()
+	d.Console, d.OperatorToken = d.URL+"/console/", s.token
+	return &d
+}
+
+// Run serves until ctx ends and then drains: no more handshakes, all sockets
+// closed, spread out, and the last writes done.
+func (s *Server) Run(ctx context.Context) error {
+	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.purge} {
+		wg.Go(func() { _ = run(parts) }) // they end with parts and have no error to give
+	}
+	failed := make(chan error, 2)
+	servers := s.servers()
+	for srv, ln := range servers {
+		go func() { failed <- srv.Serve(ln) }()
+	}
+	s.serving.Store(true)
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.serving.Store(false)
+	s.log.Info("draining", "connections", s.gateway.Connections())
+	for srv := range servers {
+		closing, cancel := context.WithTimeout(parts, time.Second)
+		_ = srv.Shutdown(closing) // what does not end in time is closed with the process
+		cancel()
+	}
+	s.gateway.Drain(parts)
+	stop()
+	wg.Wait()
+	if errors.Is(err, http.ErrServerClosed) {
+		err = nil
+	}
+	return err
+}
+
+// servers gives the HTTP servers with their listeners.
+func (s *Server) servers() map[*http.Server]net.Listener {
+	operator := admin.Config{Token: s.token, Gatherer: s.registry, Ready: s.ready, Version: s.version}
+	mux := http.NewServeMux()
+	mux.Handle("GET /binfo", s.gateway)
+	mux.Handle("GET /info", s.gateway)
+	mux.HandleFunc("GET /{$}", s.front)
+	mux.HandleFunc("GET /console/", s.front)
+	admin.Public(mux, operator)
+	all := map[*http.Server]net.Listener{newHTTPServer(mux, s.log): s.listener}
+	if s.private != nil {
+		all[newHTTPServer(admin.Private(operator), s.log)] = s.private
+	}
+	return all
+}
+
+// newHTTPServer bounds what a slow or hostile peer may cost before a handshake.
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// front says what listens here to whoever opens it in a browser.
+func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = fmt.Fprintf(w, `Porchlight %s is running.
+
+Applications: TencentCloudChat.create({ SDKAppID, proxyServer: "ws://%s" })
+Health:       /healthz and /readyz
+Metrics:      /metrics, with the operator's token as a bearer token
+
+This version has no console yet; all its figures are in /metrics.
+`, s.version, r.Host)
+}
+
+// ready says why the server should be given no work, or nil.
+func (s *Server) ready() error {
+	if !s.serving.Load() {
+		return errors.New("draining")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.store.Ping(ctx); err != nil {
+		s.log.Error("readiness", "err", err)
+		return errors.New("the store does not answer; see the log")
+	}
+	return nil
+}
+
+// purge removes what is kept no longer, now and then.
+func (s *Server) purge(ctx context.Context) error {
+	if s.cfg.Store.PurgeEvery == 0 {
+		return nil
+	}
+	tick := time.NewTicker(s.cfg.Store.PurgeEvery)
+	defer tick.Stop()
+	for {
+		n, err := s.store.Purge(ctx, time.Now().Add(-s.cfg.Store.KeepClosedFor).UnixMilli())
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			s.log.Error("purge", "err", err)
+		case n > 0:
+			s.log.Info("purged", "rows", n)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Close frees what Open took. It may be called twice.
+func (s *Server) Close() {
+	for _, ln := range []net.Listener{s.listener, s.private} {
+		if ln != nil {
+			_ = ln.Close() // Run has closed it already
+		}
+	}
+	if s.store != nil {
+		if err := s.store.Close(); err != nil {
+			s.log.Error("close store", "err", err)
+		}
+	}
+	if s.lock != nil {
+		_ = s.lock.Close() // which unlocks; the file stays
+	}
+}
+
+// rules gives the status engine's times.
+func (c Config) rules() status.Rules {
+	r := status.Rules{PushReachable: c.Status.PushReachable}
+	r.Grace[im.CauseBreak] = c.Grace.Close
+	r.Grace[im.CauseClose] = c.Grace.Left
+	r.Grace[im.CauseSilence] = c.Grace.Silence
+	r.Grace[im.CauseLogout] = c.Grace.Logout
+	r.Grace[im.CauseKickSame] = c.Grace.Kick
+	r.Grace[im.CauseKickOther] = c.Grace.Kick
+	r.Grace[im.CauseKickAdmin] = c.Grace.Kick
+	r.Grace[im.CauseExpiry] = c.Grace.Expiry
+	r.Grace[im.CauseNode] = c.Grace.Node
+	return r
+}
+
+// limits gives the gateway's.
+func (c Config) limits() gateway.Limits {
+	l, g := c.Limits, c.Gateway
+	return gateway.Limits{
+		PreLogin: l.PreLogin, DeadWeb: l.DeadWeb, DeadNative: l.DeadNative, KickLinger: l.KickLinger,
+		Write: l.Write, CommandTimeout: l.CommandTimeout, Skew: l.TokenSkew,
+		FrameBytes: l.FrameBytes, QueueBytes: l.QueueBytes, QueueFrames: l.QueueFrames,
+		PushItems: l.PushItems, Sockets: l.Sockets,
+		CommandRate: l.CommandRate, CommandBurst: l.CommandBurst, DrainFor: l.DrainFor,
+		Hello: g.Hello, Ping: g.Ping, Tick: g.Tick, Burst: g.Burst,
+	}
+}
+
+// operatorToken gives the operator's token, made at the first start.
+func operatorToken(dir string) (string, error) {
+	path := filepath.Join(dir, "operator.token")
+	text, err := os.ReadFile(path) //nolint:gosec // G304: in our own directory
+	switch {
+	case err == nil:
+		return string(text), nil
+	case !errors.Is(err, os.ErrNotExist):
+		return "", fmt.Errorf("read the operator's token: %w", err)
+	}
+	token := rand.Text() + rand.Text()
+	if err := writeSecret(path, []byte(token)); err != nil {
+		return "", fmt.Errorf("write the operator's token: %w", err)
+	}
+	return token, nil
+}

@@ -1,0 +1,270 @@
+package server_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/testkit"
+)
+
+func TestWI1_AnySocketServesASession(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, bob := pair(t, s)
+	alice.Subscribe("bob")
+	guest := s.Connect("alice")
+	guest.A2 = alice.A2
+	guest.SetCustom("from another socket")
+	alice.Sees("alice ONLINE from another socket")
+	guest.SeesNothing() // it is not the session's
+	if got := guest.Query("bob")[0].String(); got != "bob ONLINE" {
+		t.Errorf("the guest sees %s", got)
+	}
+	if a := guest.Return(alice); a.Code != 0 {
+		t.Fatal(a.Info)
+	}
+	if code := alice.Closed(); code != 4001 {
+		t.Errorf("the replaced socket was closed with %d, want 4001", code)
+	}
+	bob.SetCustom("x")
+	guest.Sees("bob ONLINE x")
+}
+
+func TestWI2_RepeatsAreHarmless(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, bob := pair(t, s)
+	alice.Subscribe("bob")
+	body := map[string]any{"CustomStatus": "once"}
+	head := bob.Head("im_open_status.ws_set_custom_status", 77)
+	first := bob.CallHead(head, body)
+	bob.SetCustom("twice")
+	if again := bob.CallHead(head, body); again.Code != first.Code || string(again.Raw) != string(first.Raw) {
+		t.Errorf("the repeat was answered %s, the first %s", again.Raw, first.Raw)
+	}
+	alice.Sees("bob ONLINE once")
+	alice.Sees("bob ONLINE twice")
+	alice.SeesNothing()
+
+	// A query that is repeated is not counted twice, but answered anew; a
+	// subscribe is remembered.
+	sub := alice.Head("im_open_status.ws_status_subscribe", 78)
+	for range 30 {
+		if a := alice.CallHead(sub, map[string]any{"To_Account": []string{"bob"}}); a.Code != 0 {
+			t.Fatalf("repeat of a subscribe: %d %s", a.Code, a.Info)
+		}
+	}
+
+	// A first login that is repeated on a new socket continues its session.
+	carol := s.ConnectFrom("/binfo", "carol", "page1")
+	login := carol.Head("im_open_status.wslogin", 5)
+	login["identifier"], login["usersig"] = "carol", s.UserSig("carol")
+	one := carol.CallHead(login, struct{}{})
+	carol.Break()
+	carol = s.ConnectFrom("/binfo", "carol", "page1")
+	two := carol.CallHead(login, struct{}{})
+	var a, b struct{ A2Key string }
+	if err := errors.Join(json.Unmarshal(one.Raw, &a), json.Unmarshal(two.Raw, &b)); err != nil {
+		t.Fatal(err)
+	}
+	if a.A2Key == "" || a.A2Key != b.A2Key {
+		t.Error("the repeat of a login opened another session")
+	}
+}
+
+// TestWI5_WI6_WI18_StartUp asks all that the client asks by itself.
+func TestWI5_WI6_WI18_StartUp(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice := s.Login("alice")
+	for command, want := range map[string][]string{
+		"heartbeat.alive":                                   nil,
+		"im_open_status.wshello":                            nil,
+		"imopenstat.tim_web_report_v2":                      nil,
+		"openim.ws_msg_push_ack":                            nil,
+		"profile.portrait_get_all":                          {`"UserProfileItem":[{"To_Account":"alice","ProfileItem":[`},
+		"sns.black_list_get":                                {`"StartIndex":0`, `"BlackListItem":[]`},
+		"recentcontact.page_get":                            {`"CompleteFlag":1`, `"SessionItem":[]`, `"TimeStamp":0`, `"TopTimeStamp":0`},
+		"group_open_http_svc.get_joined_group_list":         {`"TotalCount":0`, `"GroupIdList":[]`},
+		"million_group_open_http_svc.get_joined_group_list": {`"TotalCount":0`, `"GroupIdList":[]`},
+		"openim.getmsg":                                     {`"SyncFlag":2`, `"MsgList":[]`},
+		"sns.friend_get":                                    {`"CompleteFlag":1`, `"UserDataItem":[]`},
+		"sns.group_get":                                     {`"ResultItem":[]`},
+		"sns.pendency_get":                                  {`"StartTime":0`, `"UnreadPendencyCount":0`, `"PendencyItem":[]`},
+		"recentcontact.get_contact_group":                   {`"CompleteFlag":1`, `"GroupItem":[]`, `"ContactItem":[]`},
+		"im_sdk_config_mgr.fetch_config":                    {`"int32_error_code":0`, `"str_json_config":"{}"`, `"uint32_expired_time":3600`, `"uint64_version":0`},
+		"im_sdk_config_mgr.fetch_imsdk_purchase_bitsv2":     {`"int32_error_code":0`, `"uint32_expired_time":3600`, `10000000"`},
+	} {
+		a := alice.Must(command, map[string]any{
+			"From_Account": "alice", "UserItem": []map[string]any{{"To_Account": "alice", "StandardSequence": 0}},
+		})
+		for _, w := range want {
+			if !strings.Contains(string(a.Raw), w) {
+				t.Errorf("%s: no %s in %s", command, w, a.Raw)
+			}
+		}
+		if strings.Contains(string(a.Raw), "null") {
+			t.Errorf("%s: null in %s", command, a.Raw)
+		}
+	}
+	// Before any login only the client's own pulse is answered.
+	r := s.Connect("nobody")
+	r.Must("heartbeat.alive", struct{}{})
+	r.Must("imopenstat.tim_web_report_v2", struct{}{})
+	r.Must("im_open_status.wslogout", struct{}{})
+}
+
+func TestWI7_WI9_WI12_LoginAnswer(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice := s.Login("alice")
+	alice.SetCustom("grüße")
+	second := s.Connect("alice")
+	var in struct {
+		HelloInterval int
+		TimeStamp     int64
+		CustomStatus  string
+		PurchaseBits  string
+		TinyID        string `json:"TinyId"`
+		InstID        int64  `json:"InstId"`
+	}
+	if err := json.Unmarshal(second.MustLogin().Raw, &in); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := base64.StdEncoding.DecodeString(in.CustomStatus); err != nil || string(text) != "grüße" {
+		t.Errorf("CustomStatus %q", in.CustomStatus)
+	}
+	if in.HelloInterval != 10 {
+		t.Errorf("HelloInterval %d, want 10", in.HelloInterval)
+	}
+	if d := time.Now().Unix() - in.TimeStamp; d < 0 || d > 5 {
+		t.Errorf("TimeStamp is %d s off", d)
+	}
+	if bits := in.PurchaseBits; len(bits) == 0 || len(bits) > 64 || strings.Trim(bits, "01") != "" || bits[len(bits)-8] != '1' {
+		t.Errorf("PurchaseBits %q", bits)
+	}
+	if in.TinyID != alice.TinyID || in.InstID == 0 || in.InstID == int64(alice.Inst) {
+		t.Errorf("TinyId %s and InstId %d beside %s and %d", in.TinyID, in.InstID, alice.TinyID, alice.Inst)
+	}
+}
+
+func TestWI8_TextAndBinary(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, bob := s.ConnectTo("/info", "alice"), s.Login("bob") // the client checks the kind of each frame
+	alice.MustLogin()
+	alice.Sees("alice ONLINE")
+	alice.Subscribe("bob")
+	bob.SetCustom("x")
+	alice.Sees("bob ONLINE x")
+}
+
+func TestWI9_ClosesAreSpreadOut(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		var all []*testkit.Client
+		for i := range 50 {
+			all = append(all, s.Login(im.UserID(fmt.Sprintf("u%d", i%10))))
+		}
+		at := time.Now()
+		s.Restart()
+		if d := time.Since(at); d < 49*time.Millisecond {
+			t.Errorf("50 sockets were closed in %s", d)
+		}
+		for _, c := range all {
+			if code := c.Closed(); code != 1001 {
+				t.Errorf("closed with %d, want 1001", code)
+			}
+		}
+	})
+}
+
+func TestWI11_WI17_SE6_SE7_KickLeavesNoGhost(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, first := pair(t, s)
+	alice.Subscribe("bob")
+	var others []*testkit.Client
+	for range 9 {
+		others = append(others, s.Login("bob"))
+	}
+	last := s.Login("bob") // the eleventh
+	if kind := first.Kicked(); kind != 1 {
+		t.Errorf("KickType %d, want 1", kind)
+	}
+	a := first.Call("im_open_status.wshello", struct{}{})
+	if a.Code != 1002 || a.Kick != 1 {
+		t.Errorf("hello of the kicked: %d, KickType %d", a.Code, a.Kick)
+	}
+	back := s.Connect("bob")
+	if a := back.Return(first); a.Code != 1002 || a.Kick != 1 {
+		t.Errorf("return of the kicked: %d, KickType %d", a.Code, a.Kick)
+	}
+	first.Must("im_open_status.wslogout", map[string]any{"wslogout_type": 1})
+	first.Must("heartbeat.alive", struct{}{})
+	alice.SeesNothing() // ONLINE does not blink
+	for _, c := range append(others, last) {
+		c.Must("im_open_status.wslogout", struct{}{})
+	}
+	alice.Sees("bob UNLOGINED")
+
+	s.Restart()
+	back = s.Connect("bob")
+	if a := back.Return(first); a.Code != 1002 || a.Kick != 1 {
+		t.Errorf("return of the kicked after a restart: %d, KickType %d", a.Code, a.Kick)
+	}
+}
+
+func TestWI11_KickedSocketIsClosedInTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		first := s.Login("bob")
+		for range 10 {
+			s.Login("bob")
+		}
+		at := time.Now()
+		if code := first.Closed(); code != 1008 {
+			t.Errorf("closed with %d, want 1008", code)
+		}
+		if d := time.Since(at); d < 19*time.Second || d > 22*time.Second {
+			t.Errorf("closed after %s, want 20s", d)
+		}
+	})
+}
+
+func TestWI15_LoggedOutSocketsThatBeatStay(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		beats, silent := s.Connect("a"), s.Raw(s.Dev.SDKAppID, "")
+		at := time.Now()
+		go func() {
+			if code, _ := silent.CloseCode(); code != 1008 {
+				t.Errorf("closed with %d, want 1008", code)
+			}
+			if d := time.Since(at); d < 10*time.Second || d > 15*time.Second {
+				t.Errorf("a socket that said nothing was closed after %s", d)
+			}
+		}()
+		for range 60 {
+			beats.Must("heartbeat.alive", struct{}{})
+			time.Sleep(10 * time.Second)
+		}
+		beats.MustLogin()
+		beats.Must("im_open_status.wslogout", struct{}{})
+		time.Sleep(5 * time.Minute)
+		beats.Must("heartbeat.alive", struct{}{})
+		other := s.Connect("a")
+		other.MustLogin()
+		synctest.Wait()
+	})
+}
+
+func TestWI16_UnknownApplicationsAreRefusedByCode(t *testing.T) {
+	s := testkit.StartTCP(t)
+	for app, want := range map[string]int{"1400000002": 70020, "": 60012, "x": 60012, "-1": 60012, "99999999999999": 60012} {
+		r := s.Raw(app, "")
+		r.Login(s.Connect("alice"))
+		if text := r.Await(`"ErrorCode"`); !strings.Contains(text, fmt.Sprintf(`"ErrorCode":%d`, want)) {
+			t.Errorf("application %q: want %d: %s", app, want, text)
+		}
+		r.Break()
+	}
+}

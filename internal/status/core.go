@@ -1,0 +1,289 @@
+package status
+
+import (
+	"time"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// Rules are the times by which statuses are judged. A zero value judges at
+// once.
+type Rules struct {
+	// Grace is how long a user is still what they were after a session or its
+	// socket ended, by cause. A return within it is seen by nobody.
+	Grace [16]time.Duration
+	// PushReachable is how long a user lost on a platform with push stays
+	// Offline before becoming Unlogined.
+	PushReachable time.Duration
+}
+
+// DefaultRules gives the specification's times.
+func DefaultRules() Rules {
+	r := Rules{PushReachable: im.PushReachable}
+	r.Grace[im.CauseBreak] = im.GraceBreak
+	r.Grace[im.CauseNode] = im.GraceNode
+	return r
+}
+
+// user is what the core knows of one user, and what the shell hangs on it. The
+// general status stands nowhere in it: it is computed.
+type user struct {
+	key      im.UserKey
+	sessions []session          // live, or within a grace
+	marks    [im.Platforms]mark // how the user stands on each platform
+	custom   string             // shown only while Online
+	shown    im.Status          // what all have been told
+	seq      uint64             // of the latest version
+	changed  int64              // when shown last changed, Unix ms
+	shell                       // the shell's own; the core never looks
+}
+
+// session is one session that makes its user Online.
+type session struct {
+	inst     im.InstID // 0: one of a process that ended, or one that ended with a grace
+	platform im.Platform
+	link     uint64       // the socket beneath it, 0 for none
+	until    int64        // end of its grace, Unix ms; 0 while its socket lives
+	final    im.MarkState // what its platform's mark becomes if nobody returns
+	heard    int64        // when its lost socket was last heard, Unix ms
+}
+
+// mark is [im.Mark] without its names.
+type mark struct {
+	state im.MarkState
+	at    int64
+}
+
+// kind says what happened.
+type kind uint8
+
+const (
+	evTick    kind = iota // time passed
+	evAttach              // a session has a socket now
+	evDetach              // a session's socket ended
+	evEnd                 // a session ended for good
+	evCustom              // the user set a custom status
+	evRestore             // the store remembers the user from before the start
+)
+
+// event is one thing that happened to a user.
+type event struct {
+	kind     kind
+	inst     im.InstID
+	platform im.Platform
+	link     uint64
+	cause    im.Cause
+	heard    int64  // evDetach: when the socket was last heard
+	custom   string // evCustom, evRestore
+	others   bool   // evEnd: sessions from before the start may yet return
+	marks    []im.Mark
+}
+
+// effects is what a step asks of the shell.
+type effects struct {
+	changed bool      // shown is new, and so is the version
+	prev    im.Status // what shown was before
+	marks   []im.Mark // to be kept for good, without Rev
+	cleared bool      // the custom status was cleared, for good too
+	wake    int64     // when time alone may change something, 0 for never
+}
+
+// step applies an event to a user and says what follows. It is pure: its
+// outcome depends on its arguments alone.
+func step(u *user, ev event, now int64, r *Rules) effects {
+	var fx effects
+	u.expire(now, &fx)
+	switch ev.kind {
+	case evTick:
+	case evAttach:
+		u.attach(ev, now, &fx)
+	case evDetach:
+		u.detach(ev, now, r, &fx)
+	case evEnd:
+		u.end(ev, now, r, &fx)
+	case evCustom:
+		u.custom = ev.custom
+	case evRestore:
+		u.restore(ev, now, r, &fx)
+	}
+	u.show(ev.kind, now, r, &fx)
+	fx.wake = u.nextWake(now, r)
+	return fx
+}
+
+// expire drops the sessions whose grace is over.
+func (u *user) expire(now int64, fx *effects) {
+	for i := 0; i < len(u.sessions); {
+		s := u.sessions[i]
+		if s.until == 0 || s.until > now {
+			i++
+			continue
+		}
+		u.remove(i)
+		u.leave(s.platform, s.final, now, fx)
+	}
+}
+
+func (u *user) attach(ev event, now int64, fx *effects) {
+	i := u.find(ev.inst)
+	if i < 0 {
+		u.sessions = append(u.sessions, session{inst: ev.inst, platform: ev.platform})
+		i = len(u.sessions) - 1
+	}
+	s := &u.sessions[i]
+	s.link, s.until, s.heard = ev.link, 0, 0
+	u.mark(ev.platform, im.MarkLive, now, fx)
+}
+
+// detach begins the grace of a session whose socket ended. A socket that was
+// replaced before it ended says nothing about its session.
+func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
+	i := u.find(ev.inst)
+	if i < 0 || u.sessions[i].link != ev.link {
+		return
+	}
+	s := &u.sessions[i]
+	s.link, s.heard, s.final = 0, ev.heard, im.MarkLost
+	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
+		s.until = now + g
+		return
+	}
+	p := s.platform
+	u.remove(i)
+	u.leave(p, im.MarkLost, now, fx)
+}
+
+// end takes a session away for good. Where it was the only one that could have
+// been there before the process started, so is what stands for that.
+func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
+	if i := u.find(ev.inst); i >= 0 {
+		u.remove(i)
+	}
+	for i := 0; i < len(u.sessions); {
+		if s := u.sessions[i]; s.inst == 0 && s.platform == ev.platform && s.final == im.MarkLost && !ev.others {
+			u.remove(i)
+			continue
+		}
+		i++
+	}
+	u.leave(ev.platform, im.MarkOut, now, fx)
+	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
+		u.sessions = append(u.sessions, session{platform: ev.platform, until: now + g, final: im.MarkOut})
+	}
+}
+
+// restore makes the user what they were when the last process ended: live
+// where a mark says so, until the grace for that is over.
+func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
+	for _, m := range ev.marks {
+		u.marks[m.Platform] = mark{state: m.State, at: m.At}
+		if m.State == im.MarkLive {
+			u.sessions = append(u.sessions, session{
+				platform: m.Platform, final: im.MarkLost,
+				until: now + r.Grace[im.CauseNode].Milliseconds(),
+			})
+		}
+	}
+	if len(u.sessions) > 0 {
+		u.custom = ev.custom
+	} else if ev.custom != "" {
+		fx.cleared = true // the process ended before it could
+	}
+}
+
+// leave marks a platform as left, unless another session is still there.
+func (u *user) leave(p im.Platform, state im.MarkState, now int64, fx *effects) {
+	for i := range u.sessions {
+		if u.sessions[i].platform == p {
+			return
+		}
+	}
+	u.mark(p, state, now, fx)
+}
+
+// mark sets a platform's mark; a mark that says nothing new is not written.
+func (u *user) mark(p im.Platform, state im.MarkState, now int64, fx *effects) {
+	if u.marks[p].state == state {
+		return
+	}
+	u.marks[p] = mark{state: state, at: now}
+	fx.marks = append(fx.marks, im.Mark{User: u.key, Platform: p, State: state, At: now})
+}
+
+// show computes the status and, where it differs from what all were told,
+// gives it the next version. What the store remembers is no news.
+func (u *user) show(k kind, now int64, r *Rules, fx *effects) {
+	s := im.Status{General: u.general(now, r)}
+	switch {
+	case s.General == im.Online:
+		s.Custom = u.custom
+	case u.shown.General == im.Online && u.custom != "":
+		u.custom, fx.cleared = "", true
+	}
+	if s == u.shown {
+		return
+	}
+	fx.prev, u.shown = u.shown, s
+	if k == evRestore {
+		return
+	}
+	fx.changed = true
+	u.seq++
+	u.changed = now
+}
+
+// general computes the general status.
+func (u *user) general(now int64, r *Rules) im.General {
+	if len(u.sessions) > 0 {
+		return im.Online
+	}
+	for p, m := range u.marks {
+		if im.Platform(p).HasPush() && m.state == im.MarkLost && now < m.at+r.PushReachable.Milliseconds() {
+			return im.Offline
+		}
+	}
+	return im.Unlogined
+}
+
+// nextWake says when time alone may change the status.
+func (u *user) nextWake(now int64, r *Rules) int64 {
+	var wake int64
+	soonest := func(t int64) {
+		if t > now && (wake == 0 || t < wake) {
+			wake = t
+		}
+	}
+	for i := range u.sessions {
+		soonest(u.sessions[i].until)
+	}
+	if u.shown.General == im.Offline {
+		for p, m := range u.marks {
+			if im.Platform(p).HasPush() && m.state == im.MarkLost {
+				soonest(m.at + r.PushReachable.Milliseconds())
+			}
+		}
+	}
+	return wake
+}
+
+// find gives the index of a session, -1 where there is none.
+func (u *user) find(inst im.InstID) int {
+	for i := range u.sessions {
+		if u.sessions[i].inst == inst {
+			return i
+		}
+	}
+	return -1
+}
+
+func (u *user) remove(i int) {
+	u.sessions = append(u.sessions[:i], u.sessions[i+1:]...)
+	if len(u.sessions) == 0 {
+		u.sessions = nil
+	}
+}
+
+// idle reports whether nothing would be lost if the core forgot the user.
+func (u *user) idle() bool {
+	return len(u.sessions) == 0 && u.custom == "" && u.shown == im.Status{General: im.Unlogined}
+}

@@ -1,0 +1,242 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// Found is the status of one user who exists.
+type Found struct {
+	User    im.UserID
+	Status  im.Status
+	Version im.Version
+}
+
+// Failed is a user on whom a command on many could not be carried out.
+type Failed struct {
+	User    im.UserID
+	Refusal *im.Error
+}
+
+// Status gives the statuses of some users of an application, in their order,
+// duplicates collapsed, and the refusals of those who have none.
+func (e *Engine) Status(ctx context.Context, app im.AppID, users []im.UserID) ([]Found, []Failed, error) {
+	users = unique(users)
+	found := make([]Found, 0, len(users))
+	known := make([]bool, len(users))
+	var failed []Failed
+	var unsure []im.UserID
+	for i, id := range users {
+		if !id.Valid() {
+			failed = append(failed, Failed{id, im.Err(im.CodeInvalidUserID)})
+			found = append(found, Found{})
+			continue
+		}
+		var f Found
+		f, known[i] = e.lookup(im.UserKey{App: app, User: id})
+		found = append(found, f)
+		if !known[i] {
+			unsure = append(unsure, id)
+		}
+	}
+	missing, err := e.missing(ctx, app, unsure)
+	if err != nil {
+		return nil, nil, err
+	}
+	kept := found[:0]
+	for i, f := range found {
+		switch id := users[i]; {
+		case f.User == "": // refused above
+		case !known[i] && missing[id]:
+			failed = append(failed, Failed{id, im.Err(im.CodeNoAccount)})
+		default:
+			kept = append(kept, f)
+		}
+	}
+	return kept, failed, nil
+}
+
+// lookup gives a user's status, and whether having one in memory proves that
+// the user exists.
+func (e *Engine) lookup(key im.UserKey) (Found, bool) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[key]
+	if u == nil {
+		return Found{key.User, im.Status{General: im.Unlogined}, im.Version{Epoch: e.cfg.Epoch, Seq: s.floor}}, false
+	}
+	return Found{key.User, u.shown, im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}}, true
+}
+
+// missing gives those of the users who do not exist.
+func (e *Engine) missing(ctx context.Context, app im.AppID, users []im.UserID) (map[im.UserID]bool, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	exist, err := e.cfg.Accounts.Exist(ctx, app, users)
+	if err != nil {
+		return nil, fmt.Errorf("look up accounts: %w", err)
+	}
+	missing := make(map[im.UserID]bool)
+	for i, id := range users {
+		if !exist[i] {
+			missing[id] = true
+		}
+	}
+	return missing, nil
+}
+
+// Subscribe puts users at the end of an account's list and commits it; beyond
+// limit the oldest leave it. From the answer on all the account's connections
+// hear of every change of theirs.
+func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserID, limit int) ([]Failed, error) {
+	users = unique(users)
+	a, err := e.acquire(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("load user %s: %w", key.User, err)
+	}
+	defer e.release(a)
+	add, failed, err := e.watchable(ctx, key, users)
+	if err != nil || len(add) == 0 {
+		return failed, err
+	}
+	list := slices.DeleteFunc(slices.Clone(a.row.Watching), oneOf(add))
+	list = append(list, add...)
+	var evicted []im.UserID
+	if over := len(list) - limit; over > 0 {
+		evicted = slices.Clone(list[:over])
+		list = slices.Delete(list, 0, over)
+		add = slices.DeleteFunc(add, oneOf(evicted))
+	}
+	evicted = slices.DeleteFunc(evicted, func(u im.UserID) bool { return !slices.Contains(a.row.Watching, u) })
+	if err := e.cfg.Lists.SaveWatching(ctx, key, add, evicted); err != nil {
+		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
+	}
+	a.row.Watching = list
+	e.quit(a, evicted)
+	if a.registered {
+		for _, u := range add {
+			e.watch(a, u, nil, 0)
+		}
+	}
+	return failed, nil
+}
+
+// watchable splits users into those an account may watch and the refusals of
+// the others.
+func (e *Engine) watchable(ctx context.Context, key im.UserKey, users []im.UserID) (add []im.UserID, failed []Failed, err error) {
+	var unsure []im.UserID
+	for _, u := range users {
+		if u.Valid() && u != key.User {
+			if _, known := e.lookup(im.UserKey{App: key.App, User: u}); !known {
+				unsure = append(unsure, u)
+			}
+		}
+	}
+	missing, err := e.missing(ctx, key.App, unsure)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, u := range users {
+		switch {
+		case !u.Valid():
+			failed = append(failed, Failed{u, im.Err(im.CodeInvalidUserID)})
+		case u == key.User:
+			failed = append(failed, Failed{u, im.Errorf(im.CodeInvalid, "own changes are told without a subscription")})
+		case missing[u]:
+			failed = append(failed, Failed{u, im.Err(im.CodeNoAccount)})
+		default:
+			add = append(add, u)
+		}
+	}
+	return add, failed, nil
+}
+
+// Unsubscribe takes users out of an account's list and commits it. After the
+// answer nothing that rests on having watched them is written. Whoever is not
+// in the list is no failure.
+func (e *Engine) Unsubscribe(ctx context.Context, key im.UserKey, users []im.UserID) ([]Failed, error) {
+	a, err := e.acquire(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("load user %s: %w", key.User, err)
+	}
+	defer e.release(a)
+	var failed []Failed
+	var remove []im.UserID
+	for _, u := range unique(users) {
+		switch {
+		case !u.Valid():
+			failed = append(failed, Failed{u, im.Err(im.CodeInvalidUserID)})
+		case slices.Contains(a.row.Watching, u):
+			remove = append(remove, u)
+		}
+	}
+	if len(remove) == 0 {
+		return failed, nil
+	}
+	if err := e.cfg.Lists.SaveWatching(ctx, key, nil, remove); err != nil {
+		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
+	}
+	a.row.Watching = slices.DeleteFunc(a.row.Watching, oneOf(remove))
+	e.quit(a, remove)
+	return failed, nil
+}
+
+// UnsubscribeAll empties an account's list and commits it.
+func (e *Engine) UnsubscribeAll(ctx context.Context, key im.UserKey) error {
+	a, err := e.acquire(ctx, key)
+	if err != nil {
+		return fmt.Errorf("load user %s: %w", key.User, err)
+	}
+	defer e.release(a)
+	if len(a.row.Watching) == 0 {
+		return nil
+	}
+	if err := e.cfg.Lists.ClearWatching(ctx, key); err != nil {
+		return fmt.Errorf("clear subscriptions of %s: %w", key.User, err)
+	}
+	all := a.row.Watching
+	a.row.Watching = nil
+	e.quit(a, all)
+	return nil
+}
+
+// quit makes the account hear no more of users who left its list.
+func (e *Engine) quit(a *account, users []im.UserID) {
+	if len(users) == 0 {
+		return
+	}
+	if a.registered {
+		for _, u := range users {
+			e.unwatch(a, u)
+		}
+	}
+	for _, l := range a.links {
+		l.out.Forget(users)
+	}
+}
+
+// unique gives the users without repeats, in order of first occurrence.
+func unique(users []im.UserID) []im.UserID {
+	seen := make(map[im.UserID]struct{}, len(users))
+	out := make([]im.UserID, 0, len(users))
+	for _, u := range users {
+		if _, ok := seen[u]; !ok {
+			seen[u] = struct{}{}
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+func oneOf(users []im.UserID) func(im.UserID) bool {
+	set := make(map[im.UserID]struct{}, len(users))
+	for _, u := range users {
+		set[u] = struct{}{}
+	}
+	return func(u im.UserID) bool { _, ok := set[u]; return ok }
+}

@@ -1,0 +1,213 @@
+package status
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// account is an account being served: one with a connection, or one whose
+// command is being carried out. Its sessions, list and connections are changed
+// in turns, so that a closing cannot race a subscribe; no lock is held
+// meanwhile. It is forgotten when nobody needs it.
+type account struct {
+	key  im.UserKey
+	turn chan struct{} // holds one token while somebody has the turn
+	refs int           // guarded by the stripe
+
+	// Owned by whoever has the turn.
+	loaded     bool
+	row        im.UserRow // Watching is kept current, oldest first
+	links      []link     // the connections
+	registered bool       // receiver stands with everyone in row.Watching
+	receiver   receiver
+}
+
+// link is one connection of an account.
+type link struct {
+	id  uint64
+	row im.SessionRow
+	out Outbox
+}
+
+// receiver is an account as those it watches see it: the outboxes of its
+// connections, in a slice that is replaced as a whole, so that telling it needs
+// no lock.
+type receiver struct {
+	outs atomic.Pointer[[]Outbox]
+}
+
+func (r *receiver) outboxes() []Outbox {
+	if p := r.outs.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+// acquire takes the account's turn, and reads what the store knows of it where
+// that is not known yet. Whoever gets the account must release it.
+func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	a := s.accounts[key]
+	if a == nil {
+		a = &account{key: key, turn: make(chan struct{}, 1)}
+		s.accounts[key] = a
+		e.stats.accounts.Add(1)
+	}
+	a.refs++
+	s.mu.Unlock()
+	select {
+	case a.turn <- struct{}{}:
+	case <-ctx.Done():
+		e.unref(a)
+		return nil, im.Err(im.CodeServerTimeout)
+	}
+	if a.loaded {
+		return a, nil
+	}
+	row, err := e.cfg.Store.User(ctx, key)
+	if err != nil {
+		e.release(a)
+		return nil, err
+	}
+	a.row, a.loaded = row, true
+	return a, nil
+}
+
+// release gives the turn back.
+func (e *Engine) release(a *account) {
+	<-a.turn
+	e.unref(a)
+}
+
+func (e *Engine) unref(a *account) {
+	s := e.stripe(a.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.refs--; a.refs == 0 {
+		delete(s.accounts, a.key)
+		e.stats.accounts.Add(-1)
+	}
+}
+
+// attach puts a connection among the account's, in the place of an older one
+// of the same session. Its account must have the turn. A link holds a reference
+// of its own.
+func (e *Engine) attach(a *account, l link) {
+	for i, old := range a.links {
+		if old.row.Inst == l.row.Inst {
+			a.links[i] = l
+			a.publish()
+			old.out.End(im.CauseBreak)
+			return
+		}
+	}
+	a.links = append(a.links, l)
+	a.publish()
+	s := e.stripe(a.key)
+	s.mu.Lock()
+	a.refs++
+	e.userLocked(s, a.key).own = &a.receiver
+	s.mu.Unlock()
+}
+
+// detach takes a connection away and reports whether it was still there.
+func (e *Engine) detach(a *account, id uint64) bool {
+	i := slices.IndexFunc(a.links, func(l link) bool { return l.id == id })
+	if i < 0 {
+		return false
+	}
+	a.links = slices.Delete(a.links, i, i+1)
+	a.publish()
+	s := e.stripe(a.key)
+	s.mu.Lock()
+	a.refs--
+	if u := s.users[a.key]; u != nil && len(a.links) == 0 {
+		u.own = nil
+		e.dropIdleLocked(s, u)
+	}
+	s.mu.Unlock()
+	if len(a.links) == 0 {
+		e.unregister(a)
+	}
+	return true
+}
+
+// publish lets those who tell the account know its connections.
+func (a *account) publish() {
+	if len(a.links) == 0 {
+		a.receiver.outs.Store(nil)
+		return
+	}
+	outs := make([]Outbox, len(a.links))
+	for i, l := range a.links {
+		outs[i] = l.out
+	}
+	a.receiver.outs.Store(&outs)
+}
+
+// register makes the account hear of everyone in its list, and tells one of
+// its connections, where given, who changed after a time in Unix milliseconds.
+func (e *Engine) register(a *account, out Outbox, since int64) {
+	if a.registered && out == nil {
+		return
+	}
+	for _, target := range a.row.Watching {
+		e.watch(a, target, out, since)
+	}
+	a.registered = true
+}
+
+// watch makes the account hear of target. If the target's status changed after
+// since, out is told at once.
+func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) {
+	key := im.UserKey{App: a.key.App, User: target}
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := e.userLocked(s, key)
+	if u.watchers == nil {
+		u.watchers = make(map[*receiver]struct{})
+	}
+	if _, ok := u.watchers[&a.receiver]; !ok {
+		u.watchers[&a.receiver] = struct{}{}
+		e.stats.watches.Add(1)
+	}
+	if out != nil && u.changed > since {
+		out.Others(e.noticeLocked(u, im.Status{}))
+	}
+}
+
+// unwatch undoes watch.
+func (e *Engine) unwatch(a *account, target im.UserID) {
+	key := im.UserKey{App: a.key.App, User: target}
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[key]
+	if u == nil {
+		return
+	}
+	if _, ok := u.watchers[&a.receiver]; !ok {
+		return
+	}
+	delete(u.watchers, &a.receiver)
+	e.stats.watches.Add(-1)
+	if len(u.watchers) == 0 {
+		u.watchers = nil
+	}
+	e.dropIdleLocked(s, u)
+}
+
+func (e *Engine) unregister(a *account) {
+	if !a.registered {
+		return
+	}
+	for _, target := range a.row.Watching {
+		e.unwatch(a, target)
+	}
+	a.registered = false
+}

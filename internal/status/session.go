@@ -1,0 +1,300 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// Session is a session as its A2Key tells it, once its seal was found good.
+type Session struct {
+	im.SessionID
+	Platform im.Platform
+	KeyID    uint32 // the application's key that signed its UserSig
+	Issued   int64  // its UserSig's time, Unix seconds
+	Opened   int64  // Unix ms
+	Expires  int64  // Unix seconds
+}
+
+// Ended is the error of a session that is over, with the cause where it is
+// known. Its code is that of an expired UserSig, which makes a client forget
+// the session.
+type Ended struct {
+	Cause im.Cause
+}
+
+// Error says that the session is over.
+func (e *Ended) Error() string { return "session ended by " + e.Cause.String() }
+
+// Unwrap gives the refusal.
+func (e *Ended) Unwrap() error { return im.Err(im.CodeSigExpired) }
+
+// Login asks for a new session.
+type Login struct {
+	User     im.UserKey
+	Platform im.Platform
+	KeyID    uint32
+	Issued   int64 // the UserSig's time, Unix seconds
+	Expires  int64 // Unix seconds
+	Policy   Policy
+	Out      Outbox
+}
+
+// Attached is what a login or a return gives.
+type Attached struct {
+	Session Session
+	Link    uint64 // names the connection; give it to [Engine.Leave]
+	TinyID  int64
+	Custom  string
+	Fresh   bool // the session began with this connection
+}
+
+// Login opens a session and commits it, with the account where it is new and
+// the end of the sessions that it pushes out. The outbox hears of what follows
+// from then on. The newcomer's inst must be chosen at random by the caller; a
+// collision is an error, to be tried again with another.
+func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, error) {
+	a, err := e.acquire(ctx, l.User)
+	if err != nil {
+		return Attached{}, fmt.Errorf("load user %s: %w", l.User.User, err)
+	}
+	defer e.release(a)
+	now := e.now()
+	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
+	losers := l.Policy.Losers(a.row.Sessions, l.Platform, a.linked)
+	for i := range losers {
+		losers[i].Closed = now
+	}
+	opening := im.Opening{
+		User: l.User, Session: row, Ended: losers, Forget: e.stale(a, now),
+		Mark: im.Mark{User: l.User, Platform: l.Platform, State: im.MarkLive, At: now, Rev: e.nextRev()},
+	}
+	tiny, err := e.cfg.Store.OpenSession(ctx, opening, l.Issued)
+	if err != nil {
+		return Attached{}, fmt.Errorf("open session of %s: %w", l.User.User, err)
+	}
+	a.row.Found, a.row.TinyID, a.row.LastPresence = true, tiny, now
+	a.remember(row)
+	if opening.Forget {
+		a.row.Watching = nil
+	}
+	link := link{id: e.links.Add(1), row: row, out: l.Out}
+	e.attach(a, link)
+	e.register(a, nil, now)
+	s := Session{
+		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
+		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
+	}
+	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id})
+	for _, row := range losers {
+		marks, customs := e.endLocal(a, row)
+		e.durable.ended(l.User, nil, marks, customs)
+	}
+	return Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Fresh: true}, nil
+}
+
+// Return puts a connection beneath a session that has not ended. It writes
+// nothing that it waits for. The outbox is told what changed while the session
+// had no connection.
+func (e *Engine) Return(ctx context.Context, s Session, out Outbox) (Attached, error) {
+	a, err := e.acquire(ctx, s.UserKey)
+	if err != nil {
+		return Attached{}, fmt.Errorf("load user %s: %w", s.User, err)
+	}
+	defer e.release(a)
+	row, err := e.alive(a, s)
+	if err != nil {
+		return Attached{}, err
+	}
+	since := e.heard(a, s)
+	if e.stale(a, e.now()) && since < 0 {
+		if err := e.cfg.Lists.ClearWatching(ctx, s.UserKey); err != nil {
+			e.cfg.Log.Error("drop a stale subscription list", "err", err, "user", s.User)
+		}
+		e.unregister(a)
+		a.row.Watching = nil
+	}
+	l := link{id: e.links.Add(1), row: row, out: out}
+	e.attach(a, l)
+	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id})
+	e.register(a, out, since)
+	return Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey)}, nil
+}
+
+// Check reports, by an [Ended] or another error, whether a session that has no
+// connection may still be served.
+func (e *Engine) Check(ctx context.Context, s Session) error {
+	a, err := e.acquire(ctx, s.UserKey)
+	if err != nil {
+		return fmt.Errorf("load user %s: %w", s.User, err)
+	}
+	defer e.release(a)
+	_, err = e.alive(a, s)
+	return err
+}
+
+// Leave says that a connection ended, by a cause that does not end its session,
+// having last been heard at a time in Unix milliseconds.
+func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause, heard int64) {
+	a, err := e.acquire(context.Background(), key)
+	if err != nil { // only the store can fail, and a connected account is loaded
+		e.cfg.Log.Error("leave", "err", err, "user", key.User)
+		return
+	}
+	defer e.release(a)
+	if e.detach(a, linkID) {
+		e.step(key, event{kind: evDetach, inst: inst, link: linkID, cause: c, heard: heard})
+	}
+}
+
+// End ends a session for good. It is told at once; nil says that it is
+// committed. Ending one that has ended is no error. An end that could not be
+// written is written later, and stands meanwhile.
+func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
+	a, err := e.acquire(ctx, s.UserKey)
+	if err != nil {
+		return fmt.Errorf("load user %s: %w", s.User, err)
+	}
+	defer e.release(a)
+	i := a.find(s.Inst)
+	if i < 0 || a.row.Sessions[i].Closed != 0 {
+		return nil
+	}
+	row := a.row.Sessions[i]
+	row.Closed, row.Cause = e.now(), c
+	marks, customs := e.endLocal(a, row)
+	rows := []im.SessionRow{row}
+	if err := e.cfg.Store.CloseSessions(ctx, s.UserKey, rows, marks, customs...); err != nil {
+		e.durable.ended(s.UserKey, rows, marks, customs)
+		return fmt.Errorf("close session of %s: %w", s.User, err)
+	}
+	return nil
+}
+
+// endLocal ends a session in memory, tells its connection, and gives what is
+// to be kept of it.
+func (e *Engine) endLocal(a *account, row im.SessionRow) ([]im.Mark, []im.CustomRow) {
+	if i := a.find(row.Inst); i >= 0 {
+		a.row.Sessions[i] = row
+	}
+	var out Outbox
+	for _, l := range a.links {
+		if l.row.Inst == row.Inst {
+			out = l.out
+			e.detach(a, l.id) // first: who leaves is not told of it
+			break
+		}
+	}
+	fx := e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: e.mayReturn(a, row)})
+	if out != nil {
+		out.End(row.Cause)
+	}
+	var customs []im.CustomRow
+	for i := range fx.marks {
+		fx.marks[i].Rev = e.nextRev()
+	}
+	if fx.cleared {
+		customs = []im.CustomRow{{User: a.key, Rev: e.nextRev()}}
+	}
+	return fx.marks, customs
+}
+
+// mayReturn reports whether other sessions on the platform were open when the
+// process started and have not been seen since.
+func (e *Engine) mayReturn(a *account, ended im.SessionRow) bool {
+	return slices.ContainsFunc(a.row.Sessions, func(r im.SessionRow) bool {
+		return r.Closed == 0 && r.Platform == ended.Platform && r.Opened < e.started && !a.linked(r.Inst)
+	})
+}
+
+// alive gives the row of a session that has not ended.
+func (e *Engine) alive(a *account, s Session) (im.SessionRow, error) {
+	now := e.cfg.Now()
+	i := a.find(s.Inst)
+	switch {
+	case i < 0 || a.row.Sessions[i].Opened != s.Opened:
+		return im.SessionRow{}, &Ended{}
+	case a.row.Sessions[i].Closed != 0:
+		return im.SessionRow{}, &Ended{Cause: a.row.Sessions[i].Cause}
+	case s.Issued <= a.row.RevokedBefore || a.row.Banned:
+		return im.SessionRow{}, &Ended{Cause: im.CauseKickAdmin}
+	case now.Unix() > s.Expires:
+		return im.SessionRow{}, &Ended{Cause: im.CauseExpiry}
+	}
+	return a.row.Sessions[i], nil
+}
+
+// remember adds a session and forgets the oldest of too many that ended.
+func (a *account) remember(row im.SessionRow) {
+	ended := 0
+	for i := len(a.row.Sessions) - 1; i >= 0; i-- {
+		if a.row.Sessions[i].Closed == 0 {
+			continue
+		}
+		if ended++; ended > endedKept {
+			a.row.Sessions = slices.Delete(a.row.Sessions, i, i+1)
+		}
+	}
+	a.row.Sessions = append(a.row.Sessions, row)
+}
+
+func (a *account) find(inst im.InstID) int {
+	return slices.IndexFunc(a.row.Sessions, func(r im.SessionRow) bool { return r.Inst == inst })
+}
+
+// linked reports whether a session has a connection.
+func (a *account) linked(inst im.InstID) bool {
+	return slices.ContainsFunc(a.links, func(l link) bool { return l.row.Inst == inst })
+}
+
+// stale reports whether the account was away for longer than its list lives.
+func (e *Engine) stale(a *account, now int64) bool {
+	if len(a.row.Watching) == 0 || len(a.links) > 0 || a.row.Live {
+		return false
+	}
+	return now-a.row.LastPresence > e.cfg.Retention.Milliseconds()
+}
+
+// heard says since when a session may have missed notices: since its lost
+// connection was last heard, or since the start if it was live before it. -1 is
+// for a session that has been away for longer than is remembered.
+func (e *Engine) heard(a *account, s Session) int64 {
+	for _, l := range a.links {
+		if l.row.Inst == s.Inst {
+			return l.out.Heard()
+		}
+	}
+	st := e.stripe(s.UserKey)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	u := st.users[s.UserKey]
+	if u == nil {
+		return -1
+	}
+	for _, x := range u.sessions {
+		switch {
+		case x.inst == s.Inst:
+			return x.heard
+		case x.inst == 0 && x.platform == s.Platform && x.final == im.MarkLost:
+			return e.started
+		}
+	}
+	return -1
+}
+
+// custom gives a user's custom status.
+func (e *Engine) custom(key im.UserKey) string {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[key]; u != nil {
+		return u.shown.Custom
+	}
+	return ""
+}
+
+// endedKept is how many ended sessions of a connected account stay in memory, to
+// tell them why they ended.
+const endedKept = 16

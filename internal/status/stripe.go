@@ -1,0 +1,115 @@
+package status
+
+import (
+	"hash/maphash"
+	"sync"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// stripes is how many locks the users are spread over: enough that cores
+// seldom meet, few enough to visit all of them.
+const stripes = 64
+
+// stripe holds the users whose keys hash to it, each with everyone watching
+// them, and the accounts being served.
+type stripe struct {
+	mu       sync.Mutex // level 1; guards all below, and all they hold unless they say otherwise
+	users    map[im.UserKey]*user
+	accounts map[im.UserKey]*account
+	floor    uint64 // no forgotten user had a higher seq
+	floorAt  int64  // no forgotten user changed later, Unix ms
+}
+
+// shell is what the shell hangs on a user. Guarded by the stripe.
+type shell struct {
+	watchers map[*receiver]struct{} // who is told
+	own      *receiver              // the user's own devices, nil while none is connected
+	timerAt  int64                  // the soonest timer that is set for the user, 0 for none
+}
+
+var hashSeed = maphash.MakeSeed()
+
+func (e *Engine) stripe(key im.UserKey) *stripe {
+	return &e.stripes[maphash.Comparable(hashSeed, key)%stripes]
+}
+
+// userLocked gives the user, made where there was none.
+func (e *Engine) userLocked(s *stripe, key im.UserKey) *user {
+	u := s.users[key]
+	if u == nil {
+		u = &user{key: key, shown: im.Status{General: im.Unlogined}, seq: s.floor, changed: s.floorAt}
+		s.users[key] = u
+		e.stats.users.Add(1)
+	}
+	return u
+}
+
+// dropIdleLocked forgets the user if nothing is lost by it but the version,
+// which the floor keeps rising.
+func (e *Engine) dropIdleLocked(s *stripe, u *user) {
+	if len(u.watchers) > 0 || u.own != nil || !u.idle() {
+		return
+	}
+	s.floor, s.floorAt = max(s.floor, u.seq), max(s.floorAt, u.changed)
+	delete(s.users, u.key)
+	e.stats.users.Add(-1)
+}
+
+// step locks the user's stripe, steps, tells whoever is to know, and hands the
+// marks to be written.
+func (e *Engine) step(key im.UserKey, ev event) effects {
+	return e.stepThen(key, ev, nil)
+}
+
+// stepIf is step under a condition on the user.
+func (e *Engine) stepIf(key im.UserKey, ev event, cond func(*user) bool) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[key]; u != nil && cond(u) {
+		e.applyLocked(s, u, ev, nil)
+	}
+}
+
+// stepThen is step with a last word under the lock; then gets the custom status
+// from before.
+func (e *Engine) stepThen(key im.UserKey, ev event, then func(u *user, custom string)) effects {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.applyLocked(s, e.userLocked(s, key), ev, then)
+}
+
+func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(*user, string)) effects {
+	custom := u.custom
+	fx := step(u, ev, e.now(), &e.cfg.Rules)
+	if fx.changed {
+		e.tellLocked(u, fx.prev)
+	}
+	if fx.wake != 0 && (u.timerAt == 0 || fx.wake < u.timerAt) {
+		u.timerAt = fx.wake
+		e.timers.add(fx.wake, u.key)
+	}
+	if then != nil {
+		then(u, custom)
+	}
+	e.keepLocked(u, ev, fx)
+	e.dropIdleLocked(s, u)
+	return fx
+}
+
+// keepLocked hands what a step wants kept to the durable writer, save for a
+// logout, whose caller writes it and waits. The writer's own lock is a leaf.
+func (e *Engine) keepLocked(u *user, ev event, fx effects) {
+	if ev.kind == evEnd {
+		return
+	}
+	for _, m := range fx.marks {
+		m.Rev = e.nextRev()
+		e.durable.mark(m)
+	}
+	if fx.cleared {
+		e.durable.custom(im.CustomRow{User: u.key, Rev: e.nextRev()})
+	}
+}

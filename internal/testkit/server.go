@@ -1,0 +1,179 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/server"
+	"github.com/porchlight-im/porchlight/internal/usersig"
+)
+
+// Server is a server in the test's process, with the application of -dev.
+type Server struct {
+	t      testing.TB
+	memory *Listener // nil on loopback
+	data   string
+	sets   []string
+	stop   context.CancelFunc
+	done   chan struct{}
+	log    *logBuffer
+
+	Dev *server.Dev
+}
+
+// Start starts a server on a listener in memory, with settings of the form
+// path=value, and stops it with the test.
+func Start(t testing.TB, sets ...string) *Server {
+	t.Helper()
+	return start(t, t.TempDir(), true, sets)
+}
+
+// StartTCP is Start on loopback.
+func StartTCP(t testing.TB, sets ...string) *Server {
+	t.Helper()
+	return start(t, t.TempDir(), false, sets)
+}
+
+func start(t testing.TB, data string, memory bool, sets []string) *Server {
+	t.Helper()
+	s := &Server{t: t, data: data, sets: sets, log: &logBuffer{}}
+	if memory {
+		s.memory = NewListener()
+	}
+	s.up()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+func (s *Server) up() {
+	s.t.Helper()
+	cfg, err := server.LoadConfig("", nil, append([]string{"listen=127.0.0.1:0", "data=" + s.data, "store.purge_interval=0s"}, s.sets...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	opt := server.Options{Dev: true, Version: "test", Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	if s.memory != nil {
+		opt.Listener = s.memory
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv, err := server.Open(ctx, cfg, opt)
+	if err != nil {
+		cancel()
+		s.t.Fatal(err)
+	}
+	s.Dev, s.stop, s.done = srv.Dev(), cancel, make(chan struct{})
+	go func() {
+		defer close(s.done)
+		defer srv.Close()
+		if err := srv.Run(ctx); err != nil {
+			s.t.Error(err)
+		}
+	}()
+}
+
+// Stop drains the server as SIGTERM does.
+func (s *Server) Stop() {
+	s.stop()
+	<-s.done
+}
+
+// Restart drains the server and starts another on its data.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Stop()
+	if s.memory != nil {
+		s.memory = NewListener()
+	}
+	s.up()
+}
+
+// Log gives what the server has logged.
+func (s *Server) Log() string { return s.log.String() }
+
+// UserSig mints a token that is good for half a year.
+func (s *Server) UserSig(user im.UserID) string {
+	s.t.Helper()
+	return s.UserSigFor(user, time.Now(), 180*24*time.Hour)
+}
+
+// UserSigFor mints a token of a time that is good for a while from then.
+func (s *Server) UserSigFor(user im.UserID, issued time.Time, expire time.Duration) string {
+	s.t.Helper()
+	sig, err := usersig.Mint(s.Dev.SDKAppID, user, s.Dev.SecretKey, issued, expire)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return sig
+}
+
+// HTTP gives a client whose connections all go to the server.
+func (s *Server) HTTP() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return s.Dial(ctx) },
+	}}
+}
+
+// Dial opens a connection to the server.
+func (s *Server) Dial(ctx context.Context) (net.Conn, error) {
+	if s.memory != nil {
+		return s.memory.Dial(ctx)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", strings.TrimPrefix(s.Dev.URL, "http://"))
+}
+
+// Metric gives the value of a metric, "" where there is none of that name and
+// labels, which are written as Prometheus does.
+func (s *Server) Metric(name string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.Dev.URL+"/metrics", nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.Dev.OperatorToken)
+	resp, err := s.HTTP().Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }() // read to its end
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+" "); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// logBuffer keeps a log for tests that look for what must not be in it.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write appends.
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+// String gives all of it.
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
