@@ -268,3 +268,66 @@ func TestWI16_UnknownApplicationsAreRefusedByCode(t *testing.T) {
 		r.Break()
 	}
 }
+
+func TestSE3_FirstLoginRegisters(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice := s.Login("alice")
+	if a := alice.Must("im_open_status.ws_get_user_status", map[string]any{"To_Account": []string{"bob"}}); !strings.Contains(string(a.Raw), "70107") {
+		t.Errorf("bob exists before his first login: %s", a.Raw)
+	}
+	bob := s.Login("bob")
+	if got := alice.Query("bob")[0].String(); got != "bob ONLINE" {
+		t.Errorf("after the first login: %s", got)
+	}
+	if bob.TinyID == alice.TinyID {
+		t.Errorf("two users have TinyId %s", bob.TinyID)
+	}
+	s.Restart()
+	if again := s.Login("bob"); again.TinyID != bob.TinyID {
+		t.Errorf("TinyId %s after a restart, %s before", again.TinyID, bob.TinyID)
+	}
+}
+
+func TestST10_SwitchAndEdition(t *testing.T) {
+	for setting, want := range map[string]int{"status.on": 72001, "status.edition": 7013} {
+		s := testkit.StartApps(t, testkit.DevApp(map[string]string{setting: "false"}))
+		alice := s.Login("alice")
+		alice.Sees("alice ONLINE")
+		for _, command := range []string{"ws_get_user_status", "ws_status_subscribe", "ws_status_unsubscribe"} {
+			a := alice.Call("im_open_status."+command, map[string]any{"To_Account": []string{"alice"}})
+			if a.Code != want {
+				t.Errorf("%s without %s: %d, want %d", command, setting, a.Code, want)
+			}
+		}
+		alice.SetCustom("needs no switch")
+		alice.Sees("alice ONLINE needs no switch")
+		a := alice.Must("im_sdk_config_mgr.fetch_imsdk_purchase_bitsv2", struct{}{})
+		if has := strings.Contains(string(a.Raw), `10000000"`); has != (setting == "status.on") {
+			t.Errorf("abilities without %s: %s", setting, a.Raw)
+		}
+		s.Stop()
+	}
+}
+
+func TestST14_ApplicationsAreApart(t *testing.T) {
+	other := testkit.DevApp(nil)
+	other.ID = 1400000002
+	s := testkit.StartApps(t, testkit.DevApp(nil), other)
+	alice, bob := pair(t, s)
+	alice.Subscribe("bob")
+	s.Dev.SDKAppID = other.ID
+	bob2, alice2 := s.Login("bob"), s.Login("alice")
+	bob2.Sees("bob ONLINE")
+	alice2.Sees("alice ONLINE")
+	bob2.SetCustom("of another application")
+	alice.SeesNothing()
+	bob.SetCustom("mine")
+	alice.Sees("bob ONLINE mine")
+	alice2.SeesNothing()
+	if got := alice2.Query("bob")[0].String(); got != "bob ONLINE of another application" {
+		t.Errorf("query in the other application: %s", got)
+	}
+	if a := alice2.Must("im_open_status.ws_get_user_status", map[string]any{"To_Account": []string{"carol"}}); !strings.Contains(string(a.Raw), "70107") {
+		t.Errorf("carol: %s", a.Raw)
+	}
+}

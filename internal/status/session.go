@@ -218,7 +218,7 @@ func (e *Engine) alive(a *account, s Session) (im.SessionRow, error) {
 		return im.SessionRow{}, &Ended{}
 	case a.row.Sessions[i].Closed != 0:
 		return im.SessionRow{}, &Ended{Cause: a.row.Sessions[i].Cause}
-	case s.Issued <= a.row.RevokedBefore || a.row.Banned:
+	case a.row.RevokedBefore > 0 && s.Issued <= a.row.RevokedBefore || a.row.Banned:
 		return im.SessionRow{}, &Ended{Cause: im.CauseKickAdmin}
 	case now.Unix() > s.Expires:
 		return im.SessionRow{}, &Ended{Cause: im.CauseExpiry}

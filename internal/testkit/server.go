@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/server"
+	"github.com/porchlight-im/porchlight/internal/store"
 	"github.com/porchlight-im/porchlight/internal/usersig"
 )
 
@@ -23,6 +25,7 @@ type Server struct {
 	memory *Listener // nil on loopback
 	data   string
 	sets   []string
+	apps   []im.AppRow
 	stop   context.CancelFunc
 	done   chan struct{}
 	log    *logBuffer
@@ -34,24 +37,57 @@ type Server struct {
 // path=value, and stops it with the test.
 func Start(t testing.TB, sets ...string) *Server {
 	t.Helper()
-	return start(t, t.TempDir(), true, sets)
+	return start(&Server{t: t, memory: NewListener(), sets: sets})
 }
 
 // StartTCP is Start on loopback.
 func StartTCP(t testing.TB, sets ...string) *Server {
 	t.Helper()
-	return start(t, t.TempDir(), false, sets)
+	return start(&Server{t: t, sets: sets})
 }
 
-func start(t testing.TB, data string, memory bool, sets []string) *Server {
+// StartApps is StartTCP with applications of the test's own. One of them may be
+// the one that -dev would make.
+func StartApps(t testing.TB, apps ...im.AppRow) *Server {
 	t.Helper()
-	s := &Server{t: t, data: data, sets: sets, log: &logBuffer{}}
-	if memory {
-		s.memory = NewListener()
-	}
+	return start(&Server{t: t, apps: apps})
+}
+
+func start(s *Server) *Server {
+	s.t.Helper()
+	s.data, s.log = s.t.TempDir(), &logBuffer{}
+	s.makeApps()
 	s.up()
-	t.Cleanup(s.Stop)
+	s.t.Cleanup(s.Stop)
 	return s
+}
+
+// DevApp gives the application that -dev makes, with settings of the test's
+// own.
+func DevApp(settings map[string]string) im.AppRow {
+	return im.AppRow{
+		ID: 1400000001, Name: "dev", Enabled: true, Settings: settings,
+		Keys: []im.AppKey{{ID: 1, Secret: "a key that only this test knows"}},
+	}
+}
+
+func (s *Server) makeApps() {
+	s.t.Helper()
+	if len(s.apps) == 0 {
+		return
+	}
+	st, err := store.Open(context.Background(), store.Config{Path: filepath.Join(s.data, "porchlight.db")})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, row := range s.apps {
+		if err := st.CreateApp(context.Background(), row); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := st.Close(); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *Server) up() {
