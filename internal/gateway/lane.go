@@ -63,6 +63,7 @@ func (l *lane) put(n *im.Notice, sure bool) (conflated bool) {
 	}
 	p.put(n, sure)
 	if p.n == nil {
+		l.rest()
 		return conflated
 	}
 	if l.entries == nil {
@@ -89,11 +90,8 @@ func (l *lane) take(batch []*im.Notice, limit int) []*im.Notice {
 			l.gaps++
 		}
 	}
-	if l.empty() {
-		*l = lane{}
-	} else {
-		l.compact()
-	}
+	l.compact()
+	l.rest()
 	return batch
 }
 
@@ -104,6 +102,11 @@ func (l *lane) forget(users []im.UserID) {
 			l.cut(i)
 		}
 	}
+	l.rest()
+}
+
+// rest frees the memory of a lane that is empty.
+func (l *lane) rest() {
 	if l.empty() {
 		*l = lane{}
 	}
