@@ -42,7 +42,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	defer s.Close()
-	if err := announce(s, cfg, *dev, out, errs); err != nil {
+	if err := announce(s, cfg, out, errs); err != nil {
 		return err
 	}
 	return s.Run(ctx)
@@ -50,9 +50,10 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 
 // announce says that the server is ready: words for people on errs, and under
 // -dev one line for programs on out.
-func announce(s *server.Server, cfg server.Config, dev bool, out, errs io.Writer) error {
+func announce(s *server.Server, cfg server.Config, out, errs io.Writer) error {
 	_, _ = fmt.Fprintf(errs, "\nPorchlight %s is ready.\n  proxyServer  ws://%s\n  data         %s\n", programVersion(), s.Addr(), cfg.Data)
-	if !dev {
+	dev := s.Dev()
+	if dev == nil {
 		_, _ = fmt.Fprintf(errs, "  operator     the token is in %s/operator.token\n\n", cfg.Data)
 		return nil
 	}
@@ -60,8 +61,8 @@ func announce(s *server.Server, cfg server.Config, dev bool, out, errs io.Writer
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(errs, "  application  SDKAppID %d; its secret key is in %s/dev.json\n  a UserSig    porchlight usersig -data %s alice\n\n",
-		s.Dev().SDKAppID, cfg.Data, cfg.Data)
+	_, _ = fmt.Fprintf(errs, "  application  SDKAppID %d; its secret key is in %s/dev.json\n", dev.SDKAppID, cfg.Data)
+	_, _ = fmt.Fprintf(errs, "  a UserSig    porchlight usersig -data %s alice\n\n", cfg.Data)
 	_, err = out.Write(line)
 	return err
 }

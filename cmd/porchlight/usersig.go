@@ -41,7 +41,17 @@ func userSig(_ context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	if *verify != "" {
-		return verifyUserSig(*verify, app, user, secret, *asJSON, out)
+		want := usersig.Want{App: app, User: user, Keys: []im.AppKey{{ID: 1, Secret: secret}}, Now: time.Now(), Skew: im.TokenSkew}
+		sig, err := usersig.Verify(*verify, want)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return json.NewEncoder(out).Encode(map[string]any{
+				"sdkAppID": sig.App, "userID": sig.User, "issued": sig.Issued, "expires": sig.Expires,
+			})
+		}
+		return printSig(out, sig)
 	}
 	token, err := usersig.Mint(app, user, secret, time.Now(), *expire)
 	if err != nil {
@@ -54,20 +64,9 @@ func userSig(_ context.Context, args []string, out, errs io.Writer) error {
 	return err
 }
 
-func verifyUserSig(token string, app im.AppID, user im.UserID, secret string, asJSON bool, out io.Writer) error {
-	sig, err := usersig.Verify(token, usersig.Want{
-		App: app, User: user, Keys: []im.AppKey{{ID: 1, Secret: secret}}, Now: time.Now(), Skew: im.TokenSkew,
-	})
-	if err != nil {
-		return err
-	}
+func printSig(out io.Writer, sig usersig.Sig) error {
 	issued, expires := time.Unix(sig.Issued, 0).UTC(), time.Unix(sig.Expires, 0).UTC()
-	if asJSON {
-		return json.NewEncoder(out).Encode(map[string]any{
-			"sdkAppID": sig.App, "userID": sig.User, "issued": sig.Issued, "expires": sig.Expires,
-		})
-	}
-	_, err = fmt.Fprintf(out, "good: user %s of application %d, issued %s, expires %s\n",
+	_, err := fmt.Fprintf(out, "good: user %s of application %d, issued %s, expires %s\n",
 		sig.User, sig.App, issued.Format(time.RFC3339), expires.Format(time.RFC3339))
 	return err
 }

@@ -89,7 +89,7 @@ func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 	if err != nil {
 		return c.answerError(k, err)
 	}
-	c.g.metrics.commands.WithLabelValues(label(served, name)).Inc()
+	c.g.metrics.commands.WithLabelValues(label(name)).Inc()
 	if payload != nil {
 		c.reply(payload)
 	}
@@ -98,8 +98,8 @@ func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 
 // label gives the command's name for a metric: clients must not make up new
 // ones.
-func label(served bool, name string) string {
-	if served {
+func label(name string) string {
+	if _, served := commands[name]; served {
 		return name
 	}
 	return "unserved"

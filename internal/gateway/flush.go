@@ -104,7 +104,7 @@ func (f *flusher) work() {
 		f.ready = f.ready[:rest]
 		f.mu.Unlock()
 		for i, o := range batch {
-			o.flush(false)
+			o.flush()
 			batch[i] = nil
 		}
 	}
@@ -155,7 +155,7 @@ func (f *flusher) advance(to int64) {
 		p.at++
 		p.mu.Unlock()
 		for _, o := range due {
-			o.flush(true)
+			o.flushPaced()
 		}
 	}
 }

@@ -101,10 +101,17 @@ func (l *Limits) fill() {
 		field *time.Duration
 		def   time.Duration
 	}{
-		{&l.PreLogin, im.PreLogin}, {&l.DeadWeb, im.DeadWeb}, {&l.DeadNative, im.DeadNative},
-		{&l.Ping, im.PingInterval}, {&l.Hello, im.HelloInterval}, {&l.KickLinger, im.KickLinger},
-		{&l.Write, im.WriteDeadline}, {&l.Tick, im.PushTick}, {&l.Skew, im.TokenSkew},
-		{&l.CommandTimeout, im.CommandTimeout}, {&l.DrainFor, im.DrainFor},
+		{&l.PreLogin, im.PreLogin},
+		{&l.DeadWeb, im.DeadWeb},
+		{&l.DeadNative, im.DeadNative},
+		{&l.Ping, im.PingInterval},
+		{&l.Hello, im.HelloInterval},
+		{&l.KickLinger, im.KickLinger},
+		{&l.Write, im.WriteDeadline},
+		{&l.Tick, im.PushTick},
+		{&l.Skew, im.TokenSkew},
+		{&l.CommandTimeout, im.CommandTimeout},
+		{&l.DrainFor, im.DrainFor},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.def
@@ -114,8 +121,12 @@ func (l *Limits) fill() {
 		field *int
 		def   int
 	}{
-		{&l.Burst, im.PushBurst}, {&l.FrameBytes, im.MaxFrameBytes}, {&l.QueueBytes, im.MaxQueueBytes},
-		{&l.QueueFrames, im.MaxQueueFrames}, {&l.PushItems, im.MaxPushItems}, {&l.Sockets, im.MaxSockets},
+		{&l.Burst, im.PushBurst},
+		{&l.FrameBytes, im.MaxFrameBytes},
+		{&l.QueueBytes, im.MaxQueueBytes},
+		{&l.QueueFrames, im.MaxQueueFrames},
+		{&l.PushItems, im.MaxPushItems},
+		{&l.Sockets, im.MaxSockets},
 		{&l.CommandBurst, im.CommandBurst},
 	} {
 		if *d.field <= 0 {

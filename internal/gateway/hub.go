@@ -14,7 +14,6 @@ import (
 // hub holds all connections, for the sweeper and the drain.
 type hub struct {
 	count  atomic.Int64
-	next   atomic.Uint64
 	shards [hubShards]hubShard
 }
 

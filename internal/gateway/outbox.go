@@ -167,14 +167,17 @@ func (o *outbox) waitIdle() {
 	<-idle
 }
 
-// flush is how a flusher or the pacer comes.
-func (o *outbox) flush(paced bool) {
+// flush is how a flusher comes.
+func (o *outbox) flush() {
 	o.mu.Lock()
-	if paced {
-		o.paced = false
-	} else {
-		o.ready = false
-	}
+	o.ready = false
+	o.takeTurn() // unlocks
+}
+
+// flushPaced is how the pacer comes.
+func (o *outbox) flushPaced() {
+	o.mu.Lock()
+	o.paced = false
 	o.takeTurn() // unlocks
 }
 

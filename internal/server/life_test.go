@@ -49,7 +49,6 @@ func TestST2_WI19_BrokenSocketHasAGrace(t *testing.T) {
 		bob.SetCustom("here")
 		alice.Sees("bob ONLINE here")
 
-		at := time.Now()
 		bob.Break()
 		time.Sleep(4900 * time.Millisecond)
 		if got := alice.Query("bob")[0].String(); got != "bob ONLINE here" {
@@ -60,7 +59,7 @@ func TestST2_WI19_BrokenSocketHasAGrace(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		alice.SeesNothing()
 
-		at = time.Now()
+		at := time.Now()
 		bob.Close(4001) // the client replaces its socket
 		alice.Sees("bob UNLOGINED")
 		if d := since(at); d != 5*time.Second {
@@ -196,21 +195,19 @@ func TestSE8_LogoutSurvivesARestart(t *testing.T) {
 
 func TestST11_ListLivesADayWithoutItsOwner(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testkit.Server) {
-		alice, bob := pair(t, s)
+		alice, _ := pair(t, s)
 		alice.Subscribe("bob")
 		alice.Must("im_open_status.wslogout", struct{}{})
 		time.Sleep(23 * time.Hour)
 		alice = s.Login("alice")
 		alice.Sees("alice ONLINE")
-		bob = s.Login("bob")
-		bob.SetCustom("kept")
+		s.Login("bob").SetCustom("kept")
 		alice.Sees("bob ONLINE kept")
 		alice.Must("im_open_status.wslogout", struct{}{})
 		time.Sleep(25 * time.Hour)
 		alice = s.Login("alice")
 		alice.Sees("alice ONLINE")
-		bob = s.Login("bob")
-		bob.SetCustom("dropped")
+		s.Login("bob").SetCustom("dropped")
 		alice.SeesNothing()
 	})
 }

@@ -23,7 +23,8 @@ func register(r prometheus.Registerer, version string, e *status.Engine, s *stor
 	counter("status_changes_total", "Statuses that changed.", func() float64 { return float64(e.Stats().Changes) })
 	counter("deliveries_total", "Notices handed to connections about others.", func() float64 { return float64(e.Stats().Deliveries) })
 	counter("own_deliveries_total", "Notices handed to connections about their own user.", func() float64 { return float64(e.Stats().Own) })
-	counter("unsaved_total", "Times that ends of sessions could not be written and were kept to be tried again.", func() float64 { return float64(e.Stats().Unsaved) })
+	counter("unsaved_total", "Times that ends of sessions could not be written and were kept for later.",
+		func() float64 { return float64(e.Stats().Unsaved) })
 	gauge("users", "Users in memory.", func() float64 { return float64(e.Stats().Users) })
 	gauge("watches", "Pairs of a watched user and a watching account.", func() float64 { return float64(e.Stats().Watches) })
 	gauge("accounts", "Accounts with a connection, or being served.", func() float64 { return float64(e.Stats().Accounts) })

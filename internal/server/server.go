@@ -215,16 +215,16 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 }
 
 // front says what listens here to whoever opens it in a browser.
-func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = fmt.Fprintf(w, `Porchlight %s is running.
 
-Applications: TencentCloudChat.create({ SDKAppID, proxyServer: "ws://%s" })
+Applications: TencentCloudChat.create({ SDKAppID, proxyServer: "ws://<this host and port>" })
 Health:       /healthz and /readyz
 Metrics:      /metrics, with the operator's token as a bearer token
 
 This version has no console yet; all its figures are in /metrics.
-`, s.version, r.Host)
+`, s.version)
 }
 
 // ready says why the server should be given no work, or nil.

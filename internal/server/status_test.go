@@ -71,8 +71,10 @@ func TestST5_ST6_QueryAndFailures(t *testing.T) {
 	a := alice.Must("im_open_status.ws_get_user_status", map[string]any{
 		"To_Account": []string{"bob", "ghost", "bob", strings.Repeat("x", 33), "", "alice"},
 	})
-	want := []string{`"To_Account":"bob","Status":1,"CustomStatus":"YnVzeQ=="`, `"To_Account":"alice","Status":1,"CustomStatus":""`,
-		`"To_Account":"ghost","ErrorCode":70107`, `"ErrorCode":7003`}
+	want := []string{
+		`"To_Account":"bob","Status":1,"CustomStatus":"YnVzeQ=="`, `"To_Account":"alice","Status":1,"CustomStatus":""`,
+		`"To_Account":"ghost","ErrorCode":70107`, `"ErrorCode":7003`,
+	}
 	for _, w := range want {
 		if !strings.Contains(string(a.Raw), w) {
 			t.Errorf("answer lacks %s: %s", w, a.Raw)

@@ -142,7 +142,8 @@ func (e *Engine) saveDurable(ctx context.Context) bool {
 	}
 	if err != nil {
 		e.stats.unsaved.Add(1)
-		e.cfg.Log.Error("save the ends of sessions; will try again", "err", err, "marks", len(marks), "customs", len(customs), "sessions", len(closed))
+		e.cfg.Log.Error("save the ends of sessions; will try again", "err", err,
+			"marks", len(marks), "customs", len(customs), "sessions", len(closed))
 	}
 	return err == nil
 }

@@ -151,7 +151,7 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 	defer e.release(a)
 	var row im.CustomRow
 	var old string
-	fx := e.stepThen(key, event{kind: evCustom, custom: text}, func(u *user, before string) {
+	fx := e.stepThen(key, event{kind: evCustom, custom: text}, func(before string) {
 		old, row = before, im.CustomRow{User: key, Text: text, Rev: e.nextRev()}
 	})
 	if old == text && !fx.changed {

@@ -72,16 +72,16 @@ func (e *Engine) stepIf(key im.UserKey, ev event, cond func(*user) bool) {
 	}
 }
 
-// stepThen is step with a last word under the lock; then gets the custom status
+// stepThen is step with a last word under the lock, which gets the custom status
 // from before.
-func (e *Engine) stepThen(key im.UserKey, ev event, then func(u *user, custom string)) effects {
+func (e *Engine) stepThen(key im.UserKey, ev event, then func(before string)) effects {
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return e.applyLocked(s, e.userLocked(s, key), ev, then)
 }
 
-func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(*user, string)) effects {
+func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before string)) effects {
 	custom := u.custom
 	fx := step(u, ev, e.now(), &e.cfg.Rules)
 	if fx.changed {
@@ -92,7 +92,7 @@ func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(*user, stri
 		e.timers.add(fx.wake, u.key)
 	}
 	if then != nil {
-		then(u, custom)
+		then(custom)
 	}
 	e.keepLocked(u, ev, fx)
 	e.dropIdleLocked(s, u)

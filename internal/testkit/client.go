@@ -65,7 +65,7 @@ type Status struct {
 
 // String gives "bob ONLINE busy".
 func (s Status) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%s %s %s", s.User, im.General(s.General), s.Custom)) //nolint:gosec // G115: 0 to 3
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", s.User, im.General(s.General), s.Custom))
 }
 
 // patience bounds every wait of a client: in fake time it costs nothing.

@@ -107,16 +107,18 @@ func (r *Raw) Ended() []byte {
 func (r *Raw) CloseCode() (code int, text string) {
 	in := bytes.NewReader(r.Ended())
 	for {
-		f, err := ws.ReadFrame(in)
+		h, err := ws.ReadHeader(in)
 		if err != nil {
 			return code, text
 		}
-		if f.Header.OpCode == ws.OpClose {
-			c, _ := ws.ParseCloseFrameData(f.Payload)
+		payload := make([]byte, min(h.Length, int64(in.Len())))
+		_, _ = in.Read(payload) // from memory: cannot fail
+		if h.OpCode == ws.OpClose {
+			c, _ := ws.ParseCloseFrameData(payload)
 			code = int(c)
 			continue
 		}
-		text += string(f.Payload)
+		text += string(payload)
 	}
 }
 

@@ -51,7 +51,8 @@ func KickedAnswer(c im.Cause) Kicked {
 
 // AppendKick appends the push that tells a session it was pushed out by c.
 func AppendKick(dst []byte, c im.Cause) []byte {
-	dst = append(dst, `{"head":{"ver":"v4","servcmd":"im_open_status.stat_forceoffline","seq":0},"body":{"EventArray":[{"Event":10,"C2cNotifyMsgArray":[{"KickoutMsgNotify":{"KickType":`...)
+	dst = append(dst, `{"head":{"ver":"v4","servcmd":"`+PushKick+`","seq":0},"body":`...)
+	dst = append(dst, `{"EventArray":[{"Event":10,"C2cNotifyMsgArray":[{"KickoutMsgNotify":{"KickType":`...)
 	dst = strconv.AppendInt(dst, int64(KickType(c)), 10)
 	return append(dst, `,"NewInstInfo":{}}}]}]}}`...)
 }
