@@ -69,10 +69,8 @@ var commands = map[string]command{
 func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 	name := req.Head.Command
 	cmd, served := commands[name]
-	if name != wire.CmdHeartbeat && !c.rate.allow(c.g.cfg.Now().UnixNano(), int64(1e9/c.g.lim.CommandRate), c.g.lim.CommandBurst) {
-		c.g.metrics.limited.WithLabelValues("connection").Inc()
-		c.refuse(req, im.Err(im.CodeUserRate))
-		return nil
+	if !c.withinRate(name) {
+		return c.slowDown(req)
 	}
 	if req.Head.A2 == "" && (!served || cmd.need != anyone) {
 		c.g.metrics.bad.WithLabelValues("prelogin").Inc()
@@ -95,6 +93,31 @@ func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 	}
 	return nil
 }
+
+// withinRate reports whether the connection may give one more command. A
+// heartbeat has twice the room, so that a busy client is not taken for dead.
+func (c *conn) withinRate(name string) bool {
+	burst := c.g.lim.CommandBurst
+	if name == wire.CmdHeartbeat {
+		burst *= 2
+	}
+	return c.rate.allow(c.g.cfg.Now().UnixNano(), int64(1e9/c.g.lim.CommandRate), burst)
+}
+
+// slowDown refuses a command over the rate. A client that does not heed that
+// loses its socket.
+func (c *conn) slowDown(req *wire.Request) error {
+	c.g.metrics.limited.WithLabelValues("connection").Inc()
+	if c.over++; c.over > maxOver {
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "too many requests on this connection")
+		return c.leaveUnread()
+	}
+	c.refuse(req, im.Err(im.CodeUserRate))
+	return nil
+}
+
+// maxOver is how many refusals for its rate a connection may collect.
+const maxOver = 1000
 
 // label gives the command's name for a metric: clients must not make up new
 // ones.
@@ -121,7 +144,7 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 	}
 	name, seq := k.req.Head.Command, string(k.req.Head.Seq)
 	if cmd.changing {
-		if payload := s.answered(name, seq); payload != nil {
+		if payload := s.answered(name, seq, k.req.Body); payload != nil {
 			return payload, nil
 		}
 	}
@@ -138,7 +161,7 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 	}
 	payload, err := cmd.serve(ctx, k)
 	if cmd.changing && err == nil {
-		s.remember(name, seq, payload)
+		s.remember(name, seq, k.req.Body, payload)
 	}
 	return payload, err
 }

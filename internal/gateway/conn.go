@@ -44,6 +44,7 @@ type conn struct {
 	whole []byte // the fragments of a message so far
 	inOp  ws.OpCode
 	rate  gcra
+	over  int // commands refused for the rate
 	rd    reader
 
 	out outbox

@@ -44,6 +44,8 @@ type Limits struct {
 	Tick           time.Duration // between frames about others, after Burst
 	Skew           time.Duration // how far ahead a UserSig may be dated
 	Burst          int           // frames about others at once
+	TokenBytes     int           // a UserSig as it is sent
+	TokenInflated  int           // the same, inflated
 	FrameBytes     int           // a message from a client
 	QueueBytes     int           // what may wait for one connection
 	QueueFrames    int           // the same in frames

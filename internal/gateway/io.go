@@ -135,8 +135,10 @@ func (c *conn) writeAll(buf []byte) error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.g.lim.Write)); err != nil {
 		return err
 	}
-	_, err := c.nc.Write(buf)
-	return err
+	if _, err := c.nc.Write(buf); err != nil {
+		return err
+	}
+	return c.nc.SetWriteDeadline(time.Time{}) // or writeNow would fail when it has passed
 }
 
 // discard reads and drops what a peer still sends after it was sent a close,

@@ -51,13 +51,13 @@ func (k *call) logIn(ctx context.Context) error {
 	}
 	sig, err := usersig.Verify(head.UserSig, usersig.Want{
 		App: a.ID, User: user.User, Keys: a.Keys, Now: g.cfg.Now(),
-		Skew: g.lim.Skew, MaxLife: a.Settings.MaxTokenLife,
+		Skew: g.lim.Skew, MaxLife: a.Settings.MaxTokenLife, MaxEncoded: g.lim.TokenBytes, MaxInflated: g.lim.TokenInflated,
 	})
 	if err != nil {
 		return err
 	}
 	request := loginKey{user: user, instance: k.c.instance, seq: string(head.Seq)}
-	if s := g.memory.repeated(request); s != nil && s.cause() == im.CauseNone {
+	if s := g.memory.repeated(request); s != nil && s.cause() == im.CauseNone && request.instance != "" {
 		return k.resume(ctx, s)
 	}
 	return k.open(ctx, user, sig, request)

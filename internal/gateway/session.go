@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -78,8 +79,11 @@ func (s *session) count(kind int, now int64, length time.Duration, most int) boo
 // answer is one that was given to a changing command.
 type answer struct {
 	command, seq string
+	body         uint64 // a hash of what was asked
 	payload      []byte
 }
+
+var bodySeed = maphash.MakeSeed()
 
 // The last few answers are remembered, unless one is very long.
 const (
@@ -87,12 +91,14 @@ const (
 	answerBytes = 4 << 10
 )
 
-// answered gives the answer to a command that has come before.
-func (s *session) answered(command, seq string) []byte {
+// answered gives the answer to a command that has come before, word for word:
+// a client that numbers all its commands alike must not be told of the last.
+func (s *session) answered(command, seq string, body []byte) []byte {
+	sum := maphash.Bytes(bodySeed, body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.answers {
-		if a.seq == seq && a.command == command {
+		if a.seq == seq && a.body == sum && a.command == command {
 			return a.payload
 		}
 	}
@@ -100,7 +106,7 @@ func (s *session) answered(command, seq string) []byte {
 }
 
 // remember keeps an answer.
-func (s *session) remember(command, seq string, payload []byte) {
+func (s *session) remember(command, seq string, body, payload []byte) {
 	if len(payload) > answerBytes || seq == "" {
 		return
 	}
@@ -109,7 +115,7 @@ func (s *session) remember(command, seq string, payload []byte) {
 	if len(s.answers) >= answersKept {
 		s.answers = append(s.answers[:0], s.answers[1:]...)
 	}
-	s.answers = append(s.answers, answer{command, seq, payload})
+	s.answers = append(s.answers, answer{command, seq, maphash.Bytes(bodySeed, body), payload})
 }
 
 // memory holds the sessions that have or lately had a socket.

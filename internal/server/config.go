@@ -40,9 +40,7 @@ type LogConfig struct {
 
 // OperatorConfig is about the operator's side.
 type OperatorConfig struct {
-	// Listen is the address of a listener for metrics and profiles that asks
-	// for no token; empty for none. Never let clients reach it.
-	Listen string `yaml:"listen"`
+	Listen string `yaml:"listen"` // address of a listener for metrics and profiles that asks for no token, out of clients' reach; empty for none
 }
 
 // GatewayConfig is about sockets.
@@ -51,10 +49,10 @@ type GatewayConfig struct {
 	Hello   time.Duration `yaml:"hello"`   // how often clients say hello, which is how they notice a server that is back
 	Ping    time.Duration `yaml:"ping"`    // between WebSocket pings
 	Tick    time.Duration `yaml:"tick"`    // between frames about others, after burst of them
-	Burst   int           `yaml:"burst"`
+	Burst   int           `yaml:"burst"`   // frames about others at once
 }
 
-// LimitsConfig bounds what clients may do and cost.
+// LimitsConfig bounds what clients may do and cost. A limit of 0 is the default.
 type LimitsConfig struct {
 	PreLogin       time.Duration `yaml:"prelogin"`        // to send a first good frame
 	DeadWeb        time.Duration `yaml:"dead_web"`        // silence after which a web client is lost
@@ -63,6 +61,8 @@ type LimitsConfig struct {
 	Write          time.Duration `yaml:"write"`           // to write to a stalled reader
 	CommandTimeout time.Duration `yaml:"command_timeout"` // to carry out a command
 	TokenSkew      time.Duration `yaml:"token_skew"`      // how far ahead a UserSig may be dated
+	TokenBytes     int           `yaml:"token_bytes"`     // a UserSig as it is sent
+	TokenInflated  int           `yaml:"token_inflated"`  // the same, inflated
 	FrameBytes     int           `yaml:"frame_bytes"`     // a message from a client
 	QueueBytes     int           `yaml:"queue_bytes"`     // what may wait for one connection
 	QueueFrames    int           `yaml:"queue_frames"`    // the same in frames
@@ -79,10 +79,10 @@ type GraceConfig struct {
 	Close   time.Duration `yaml:"close"`   // the socket broke without a close frame, or the client replaced it
 	Left    time.Duration `yaml:"left"`    // the client closed the socket: a page closed or left
 	Silence time.Duration `yaml:"silence"` // nothing was heard for too long
-	Logout  time.Duration `yaml:"logout"`
-	Kick    time.Duration `yaml:"kick"`
-	Expiry  time.Duration `yaml:"expiry"`
-	Node    time.Duration `yaml:"node"` // the server restarted
+	Logout  time.Duration `yaml:"logout"`  // the user logged out
+	Kick    time.Duration `yaml:"kick"`    // another login or an administrator ended the session
+	Expiry  time.Duration `yaml:"expiry"`  // the UserSig expired or its key was withdrawn
+	Node    time.Duration `yaml:"node"`    // the server restarted
 }
 
 // StatusConfig is about user status.
@@ -108,7 +108,7 @@ func DefaultConfig() Config {
 		Limits: LimitsConfig{
 			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
 			Write: im.WriteDeadline, CommandTimeout: im.CommandTimeout, TokenSkew: im.TokenSkew,
-			FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
+			TokenBytes: im.MaxTokenBytes, TokenInflated: im.MaxTokenInflated, FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
 			PushItems: im.MaxPushItems, Sockets: im.MaxSockets,
 			CommandRate: im.CommandRate, CommandBurst: im.CommandBurst, DrainFor: im.DrainFor,
 		},

@@ -26,6 +26,7 @@ type markKey struct {
 
 const (
 	durableGather = 100 * time.Millisecond // what is lost by a crash, beside the commit itself
+	durableBatch  = 1000                   // rows at a time, so that logins get their turn between them
 	durableRetry  = time.Second
 	durableLast   = 5 * time.Second
 )
@@ -126,8 +127,11 @@ func (e *Engine) runDurable(ctx context.Context) {
 func (e *Engine) saveDurable(ctx context.Context) bool {
 	marks, customs, closed := e.durable.take()
 	var err error
-	if len(marks)+len(customs) > 0 {
-		err = e.cfg.Store.SaveLive(ctx, marks, customs)
+	for err == nil && len(marks)+len(customs) > 0 {
+		m, c := min(durableBatch, len(marks)), min(durableBatch, len(customs))
+		if err = e.cfg.Store.SaveLive(ctx, marks[:m], customs[:c]); err == nil {
+			marks, customs = marks[m:], customs[c:]
+		}
 	}
 	if err != nil {
 		e.durable.ended(im.UserKey{}, nil, marks, customs)

@@ -93,9 +93,9 @@ func edit(t *rapid.T, s string) string {
 	return s
 }
 
-// TestVerifyAgreesWithTheOracle has the two decide on tokens, claims and keys
+// TestSE1_VerifyAgreesWithTheOracle has the two decide on tokens, claims and keys
 // that are mostly right.
-func TestVerifyAgreesWithTheOracle(t *testing.T) {
+func TestSE1_VerifyAgreesWithTheOracle(t *testing.T) {
 	var accepted, refused int
 	rapid.Check(t, func(t *rapid.T) {
 		diff, ok := agree(drawToken(t), drawWant(t))
