@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 
 	"github.com/porchlight-im/porchlight/internal/server"
@@ -37,6 +38,7 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err != nil {
 		return err
 	}
+	tuneGC()
 	s, err := server.Open(ctx, cfg, server.Options{Dev: *dev, Version: programVersion(), Log: log})
 	if err != nil {
 		return err
@@ -46,6 +48,15 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 		return err
 	}
 	return s.Run(ctx)
+}
+
+// tuneGC collects garbage twice as often as by default: most of the memory is
+// what idle connections hold, and room for garbage beside it would cost more
+// than the collections do. GOGC and GOMEMLIMIT in the environment rule.
+func tuneGC() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
 }
 
 // announce says that the server is ready: words for people on errs, and under

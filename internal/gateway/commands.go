@@ -33,6 +33,7 @@ type command struct {
 	need     need
 	window   int  // which limited kind it is, or unlimited
 	changing bool // a repeat gets the first answer
+	itself   bool // the client gives it by itself, and takes no error well
 	serve    func(context.Context, *call) ([]byte, error)
 }
 
@@ -44,25 +45,25 @@ var commands = map[string]command{
 	wire.CmdPushAck:   {need: anyone, window: unlimited, serve: acknowledge},
 	wire.CmdLogin:     {need: anyone, window: unlimited, serve: login},
 	wire.CmdLogout:    {need: anyone, window: unlimited, serve: logout},
-	wire.CmdHello:     {need: member, window: unlimited, serve: acknowledge},
+	wire.CmdHello:     {need: member, window: unlimited, itself: true, serve: acknowledge},
 
 	wire.CmdSetStatus:   {need: member, window: unlimited, changing: true, serve: setStatus},
 	wire.CmdGetStatus:   {need: statusy, window: windowQuery, serve: getStatus},
 	wire.CmdSubscribe:   {need: statusy, window: windowSubscribe, changing: true, serve: subscribe},
 	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
 
-	wire.CmdProfileGet:     {need: member, window: unlimited, serve: getProfiles},
-	wire.CmdBlacklistGet:   {need: member, window: unlimited, serve: fixed(wire.Blacklist{Answer: wire.OK()})},
-	wire.CmdFriendGet:      {need: member, window: unlimited, serve: fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdFriendGroupGet: {need: member, window: unlimited, serve: fixed(wire.FriendGroups{Answer: wire.OK()})},
-	wire.CmdPendencyGet:    {need: member, window: unlimited, serve: fixed(wire.Pendencies{Answer: wire.OK()})},
-	wire.CmdConversations:  {need: member, window: unlimited, serve: fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdContactGroups:  {need: member, window: unlimited, serve: fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdGroups:         {need: member, window: unlimited, serve: fixed(wire.Groups{Answer: wire.OK()})},
-	wire.CmdCommunities:    {need: member, window: unlimited, serve: fixed(wire.Groups{Answer: wire.OK()})},
-	wire.CmdMessages:       {need: member, window: unlimited, serve: fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})},
-	wire.CmdConfig:         {need: member, window: unlimited, serve: getConfig},
-	wire.CmdAbilities:      {need: member, window: unlimited, serve: getAbilities},
+	wire.CmdProfileGet:     {need: member, window: unlimited, itself: true, serve: getProfiles},
+	wire.CmdBlacklistGet:   {need: member, window: unlimited, itself: true, serve: fixed(wire.Blacklist{Answer: wire.OK()})},
+	wire.CmdFriendGet:      {need: member, window: unlimited, itself: true, serve: fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdFriendGroupGet: {need: member, window: unlimited, itself: true, serve: fixed(wire.FriendGroups{Answer: wire.OK()})},
+	wire.CmdPendencyGet:    {need: member, window: unlimited, itself: true, serve: fixed(wire.Pendencies{Answer: wire.OK()})},
+	wire.CmdConversations:  {need: member, window: unlimited, itself: true, serve: fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdContactGroups:  {need: member, window: unlimited, itself: true, serve: fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})},
+	wire.CmdGroups:         {need: member, window: unlimited, itself: true, serve: fixed(wire.Groups{Answer: wire.OK()})},
+	wire.CmdCommunities:    {need: member, window: unlimited, itself: true, serve: fixed(wire.Groups{Answer: wire.OK()})},
+	wire.CmdMessages:       {need: member, window: unlimited, itself: true, serve: fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})},
+	wire.CmdConfig:         {need: member, window: unlimited, itself: true, serve: getConfig},
+	wire.CmdAbilities:      {need: member, window: unlimited, itself: true, serve: getAbilities},
 }
 
 // dispatch carries a request out and answers it. An error ends the connection.
@@ -84,8 +85,10 @@ func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 	k := &call{c: c, req: req, now: c.g.cfg.Now().Unix()}
 	c.good.Store(true)
 	payload, err := c.carryOut(ctx, cmd, k)
+	defer c.settle(name, cmd)
 	if err != nil {
-		return c.answerError(k, err)
+		c.answerError(k, err)
+		return nil
 	}
 	c.g.metrics.commands.WithLabelValues(label(name)).Inc()
 	if payload != nil {
@@ -135,6 +138,13 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		return cmd.serve(ctx, k)
 	}
 	s, err := c.authenticate(ctx, k.req.Head.A2)
+	if cause, over := endedCause(err); over && wire.KickType(cause) != 0 {
+		// The kick itself tells the client; this must not tell it again.
+		if !cmd.itself {
+			return nil, im.Err(im.CodeNotLoggedIn)
+		}
+		err = nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -168,19 +178,28 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 
 // answerError is the one place where an error becomes an answer, and where what
 // a caller cannot act on is logged.
-func (c *conn) answerError(k *call, err error) error {
-	name := k.req.Head.Command
-	if cause, over := endedCause(err); over && wire.KickType(cause) != 0 {
-		c.g.metrics.failures.WithLabelValues(itoa(int(im.CodeKicked))).Inc()
-		c.reply(wire.AppendAnswer(nil, name, k.req.Head.Seq, k.now, wire.KickedAnswer(cause)))
-		return nil
-	}
+func (c *conn) answerError(k *call, err error) {
 	refusal, known := im.Refusal(err)
 	if !known {
-		c.g.cfg.Log.Error("serve a command", "command", name, "app", c.app, "err", err)
+		c.g.cfg.Log.Error("serve a command", "command", k.req.Head.Command, "app", c.app, "err", err)
 	}
 	c.refuse(k.req, refusal)
-	return nil
+}
+
+// settle lets the first statuses out once a client that has just logged in shows
+// that it is ready to hear of them: by a command that is not of its start, or by
+// the last one that is. In a browser that comes some time after the login's
+// answer, and an application expects no event before.
+func (c *conn) settle(name string, cmd command) {
+	if c.settling.Load() && name != wire.CmdLogin && (cmd.need != anyone && !cmd.itself || name == wire.CmdCommunities) {
+		c.settled()
+	}
+}
+
+func (c *conn) settled() {
+	if c.settling.CompareAndSwap(true, false) {
+		c.out.release()
+	}
 }
 
 // refuse answers a request with a refusal.

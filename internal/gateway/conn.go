@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"unicode/utf8"
@@ -25,20 +24,21 @@ type conn struct {
 	nc       net.Conn
 	raw      syscall.RawConn // nil where reads and writes must go through nc
 	app      im.AppID
-	instance string // of the client's page or process, as it says
+	instance uint64 // a hash of which page or process of the client it is, 0 if it does not say
 	peer     netip.Addr
 	opcode   ws.OpCode // of the frames it is sent
 	opened   int64     // Unix ms
 
 	// Written by the read goroutine or the sweeper, read by all.
-	heard   atomic.Int64  // when the client was last heard, Unix ms
-	pinged  atomic.Int64  // when it was last pinged
-	good    atomic.Bool   // it has sent a good frame
-	cause   atomic.Uint32 // why it ends, an im.Cause; the first one stands
-	until   atomic.Int64  // when the sweeper closes it for good, 0 for not yet
-	session atomic.Pointer[session]
+	heard    atomic.Int64  // when the client was last heard, Unix ms
+	pinged   atomic.Int64  // when it was last pinged
+	good     atomic.Bool   // it has sent a good frame
+	settling atomic.Bool   // it has just logged in: statuses wait until it is ready for them
+	cause    atomic.Uint32 // why it ends, an im.Cause; the first one stands
+	until    atomic.Int64  // when the sweeper closes it for good, 0 for not yet
+	session  atomic.Pointer[session]
 
-	// Owned by the read goroutine.
+	// Owned by the read goroutine and the worker that it waits for.
 	link  uint64 // of session, in the engine
 	in    []byte // the beginning of a frame that has not all come
 	whole []byte // the fragments of a message so far
@@ -53,22 +53,28 @@ type conn struct {
 // errEnd ends a read loop whose close has been sent or needs none.
 var errEnd = errors.New("connection ended")
 
-// run reads until the socket ends, and then takes the connection away.
+// run reads until the socket ends, and then takes the connection away. It never
+// calls deep: a stack that has grown stays grown for as long as the goroutine
+// waits, and this one waits for most of its life. What comes is served by a
+// worker, and run waits for it.
 func (c *conn) run(early []byte) {
-	defer c.finish()
-	err := c.feed(early)
+	err := c.serve(early)
 	for err == nil {
 		err = c.read()
 	}
+	_ = c.g.work.do(job{c: c, finish: true}) // it has no error to give
 }
 
-// finish runs when the read loop has ended, for whatever reason. A panic is a
-// mistake of ours: it ends this connection and no other.
-func (c *conn) finish() {
-	if p := recover(); p != nil {
-		c.g.metrics.panics.Inc()
-		c.g.cfg.Log.Error("serving a connection", "err", p, "stack", string(debug.Stack()))
+// serve has a worker feed what came, and waits for it.
+func (c *conn) serve(data []byte) error {
+	if len(data) == 0 {
+		return nil
 	}
+	return c.g.work.do(job{c: c, data: data})
+}
+
+// finish runs when the read loop has ended, for whatever reason.
+func (c *conn) finish() {
 	c.setCause(im.CauseBreak)
 	c.out.close()
 	_ = c.nc.Close() // it may be closed already
@@ -113,9 +119,6 @@ func (c *conn) lingerUntil(t int64) {
 
 // feed takes bytes that came and serves the frames that they complete.
 func (c *conn) feed(data []byte) error {
-	if len(data) == 0 {
-		return nil
-	}
 	c.heard.Store(c.g.now())
 	if len(c.in) > 0 {
 		c.in = append(c.in, data...)

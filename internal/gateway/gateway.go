@@ -11,6 +11,7 @@ package gateway
 
 import (
 	"context"
+	"hash/maphash"
 	"log/slog"
 	"net"
 	"net/http"
@@ -77,6 +78,7 @@ type Gateway struct {
 	lim     Limits
 	metrics *metrics
 	flush   *flusher
+	work    *workers
 	hub     hub
 	memory  memory
 	readers sync.WaitGroup
@@ -92,6 +94,7 @@ func New(cfg Config) *Gateway {
 	g := &Gateway{cfg: cfg, lim: cfg.Limits}
 	g.metrics = newMetrics(cfg.Metrics, g)
 	g.flush = newFlusher(g)
+	g.work = newWorkers()
 	g.hub.init()
 	g.memory.init()
 	return g
@@ -195,11 +198,10 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	if err != nil {
 		id = 0 // which is refused at login
 	}
-	instance := q.Get("instanceid")
-	if len(instance) > maxInstance {
-		instance = instance[:maxInstance]
+	c := &conn{g: g, nc: nc, app: im.AppID(id), opcode: ws.OpBinary, opened: g.now()}
+	if id := q.Get("instanceid"); id != "" {
+		c.instance = maphash.String(bodySeed, id) | 1
 	}
-	c := &conn{g: g, nc: nc, app: im.AppID(id), instance: instance, opcode: ws.OpBinary, opened: g.now()}
 	if r.URL.Path == "/info" {
 		c.opcode = ws.OpText
 	}
@@ -211,10 +213,6 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	c.initIO()
 	return c
 }
-
-// maxInstance bounds the instance ID that is kept of a handshake: the client
-// sends 32 hex digits.
-const maxInstance = 64
 
 // Drain closes all connections, spread out so that their clients do not come
 // back in one instant, and waits until they are gone. Their sessions go on: who
@@ -240,7 +238,6 @@ func (g *Gateway) Drain(ctx context.Context) {
 	defer timer.Stop()
 	select {
 	case <-gone:
-		return
 	case <-timer.C:
 	case <-ctx.Done():
 	}
@@ -248,6 +245,7 @@ func (g *Gateway) Drain(ctx context.Context) {
 		_ = c.nc.Close() // what has not answered the close by now
 	}
 	<-gone
+	g.work.stop()
 }
 
 // now gives the time in Unix milliseconds.

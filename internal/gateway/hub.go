@@ -118,7 +118,7 @@ func (g *Gateway) sweep(ctx context.Context) {
 func (c *conn) due(now int64) bool {
 	until := c.until.Load()
 	return until != 0 && until <= now || now >= c.deadAt() || now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds() ||
-		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now)
+		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now) || c.settling.Load()
 }
 
 // deadAt gives when the client is lost if nothing more is heard.
@@ -137,8 +137,14 @@ func (c *conn) expired(now int64) bool {
 	return s != nil && s.cause() == im.CauseNone && now/1000 > s.Expires
 }
 
+// settleMost is how long, in ms, a client that has logged in is waited for.
+const settleMost = 1000
+
 // tend does what is due to a connection.
 func (c *conn) tend(now int64) {
+	if s := c.session.Load(); s != nil && now-s.Opened >= settleMost {
+		c.settled()
+	}
 	switch until := c.until.Load(); {
 	case until != 0 && until <= now && c.endCause() != im.CauseNone:
 		_ = c.nc.Close() // it was sent a close and has not answered
@@ -153,7 +159,7 @@ func (c *conn) tend(now int64) {
 		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "no good frame in time")
 	case c.expired(now):
 		go c.expire()
-	default:
+	case now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds():
 		c.pinged.Store(now)
 		c.out.control(ws.OpPing, nil)
 	}

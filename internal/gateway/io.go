@@ -70,7 +70,7 @@ func (c *conn) read() error {
 		if err != nil {
 			return err
 		}
-		return c.feed(buf[:n])
+		return c.serve(buf[:n])
 	}
 	if err := c.raw.Read(c.rd.fn); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (c *conn) read() error {
 	case n == 0:
 		return io.EOF
 	}
-	return c.feed((*buf)[:n])
+	return c.serve((*buf)[:n])
 }
 
 // tryRead reads if there are bytes; false makes the caller wait for some.

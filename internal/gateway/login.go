@@ -56,15 +56,15 @@ func (k *call) logIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	request := loginKey{user: user, instance: k.c.instance, seq: string(head.Seq)}
-	if s := g.memory.repeated(request); s != nil && s.cause() == im.CauseNone && request.instance != "" {
+	request := loginRequest(user, k.c.instance, head.Seq)
+	if s := g.memory.repeated(request, user); s != nil {
 		return k.resume(ctx, s)
 	}
 	return k.open(ctx, user, sig, request)
 }
 
 // open opens a session with a UserSig that was found good.
-func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, request loginKey) error {
+func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, request uint64) error {
 	g := k.c.g
 	k.c.unbind(im.CauseClose) // one that logs in anew on a socket has left what it was there
 	k.c.out.hold()
@@ -83,6 +83,9 @@ func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, reque
 		KeyID: ses.KeyID, Issued: ses.Issued, Opened: ses.Opened, Expires: ses.Expires,
 	})})
 	g.memory.login(request, s)
+	if k.c.settling.CompareAndSwap(false, true) {
+		k.c.out.hold() // until it has settled
+	}
 	k.bind(s, at)
 	return nil
 }
@@ -94,13 +97,20 @@ func (k *call) comeBack(ctx context.Context) error {
 	g := k.c.g
 	s, err := k.c.known(k.req.Head.A2)
 	if err == nil {
+		k.app, err = g.cfg.Apps.Get(s.App)
+	}
+	if err == nil {
 		err = k.c.stands(ctx, s)
 	}
 	if err == nil {
 		err = k.resume(ctx, s)
 	}
-	_, over := endedCause(err)
+	cause, over := endedCause(err)
 	switch {
+	case over && wire.KickType(cause) != 0:
+		g.metrics.returns.WithLabelValues("kicked").Inc()
+		k.turnAway(s, cause)
+		return nil
 	case err == nil:
 		g.metrics.returns.WithLabelValues("ok").Inc()
 		return nil
@@ -116,6 +126,16 @@ func (k *call) comeBack(ctx context.Context) error {
 	return nil
 }
 
+// turnAway tells a session that was pushed out while it was away, as it would
+// have been told on the spot: it is let in and pushed out. To any refusal of its
+// login the client would add an error that the application cannot catch.
+func (k *call) turnAway(s *session, cause im.Cause) {
+	k.c.unbind(im.CauseClose)
+	s.end(cause)
+	k.bind(s, status.Attached{})
+	k.c.End(cause)
+}
+
 // resume binds the socket to a session that it returns to, and answers.
 func (k *call) resume(ctx context.Context, s *session) error {
 	g := k.c.g
@@ -126,9 +146,6 @@ func (k *call) resume(ctx context.Context, s *session) error {
 	defer k.c.out.release()
 	at, err := g.cfg.Status.Return(ctx, s.Session, k.c)
 	if err != nil {
-		return err
-	}
-	if k.app, err = g.cfg.Apps.Get(s.App); err != nil {
 		return err
 	}
 	k.bind(g.memory.open(s), at)

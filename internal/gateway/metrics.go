@@ -36,7 +36,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.panics = counter("connection_panics_total", "Connections that a mistake of the server ended.")
 	m.pushed = counter("statuses_pushed_total", "Statuses of others written to connections.")
 	m.logins = vec("logins_total", "code", "Logins by UserSig, by result: ok or the code of the refusal.")
-	m.returns = vec("returns_total", "result", "Returns of sessions on a new socket: ok, over, error.")
+	m.returns = vec("returns_total", "result", "Returns of sessions on a new socket: ok, over, kicked, error.")
 	m.commands = vec("commands_total", "command", "Commands that were carried out.")
 	m.failures = vec("failures_total", "code", "Commands that were refused, by code.")
 	m.bad = vec("bad_input_total", "kind", "Input that ended its connection: protocol, frame, utf8, oversized, prelogin.")

@@ -122,13 +122,20 @@ func (s *session) remember(command, seq string, body, payload []byte) {
 type memory struct {
 	mu       sync.Mutex // level 0
 	sessions map[im.SessionID]*session
-	logins   map[loginKey]*session // by the request that opened them
+	logins   map[uint64]*session // by a hash of the request that opened them
 }
 
-// loginKey names a login request, to know a repeat.
-type loginKey struct {
-	user          im.UserKey
-	instance, seq string
+// loginRequest gives a hash of what a first login and its repeat have in common:
+// the user, the client's page or process, and the seq. It is 0, which is never a
+// repeat, for a client that does not say which page it is.
+func loginRequest(user im.UserKey, instance uint64, seq []byte) uint64 {
+	if instance == 0 {
+		return 0
+	}
+	return maphash.Comparable(bodySeed, struct {
+		user          im.UserKey
+		instance, seq uint64
+	}{user, instance, maphash.Bytes(bodySeed, seq)}) | 1
 }
 
 // memoryFor is how long, in ms, a session without a socket is remembered.
@@ -136,7 +143,7 @@ const memoryFor = 60_000
 
 func (m *memory) init() {
 	m.sessions = make(map[im.SessionID]*session)
-	m.logins = make(map[loginKey]*session)
+	m.logins = make(map[uint64]*session)
 }
 
 // open remembers a session, or gives the one that is remembered.
@@ -156,17 +163,24 @@ func (m *memory) find(id im.SessionID) *session {
 	return m.sessions[id]
 }
 
-// login remembers which session a login request opened; repeated gives it.
-func (m *memory) login(k loginKey, s *session) {
+// login remembers which session a login request opened; repeated gives it, if
+// it still stands and is of that user.
+func (m *memory) login(k uint64, s *session) {
+	if k == 0 {
+		return
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.logins[k] = s
 }
 
-func (m *memory) repeated(k loginKey) *session {
+func (m *memory) repeated(k uint64, user im.UserKey) *session {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.logins[k]
+	if s := m.logins[k]; s != nil && s.UserKey == user && s.cause() == im.CauseNone {
+		return s
+	}
+	return nil
 }
 
 // forget drops the sessions that have had no socket for long.

@@ -13,7 +13,6 @@ type Code int
 // The codes the server gives. What a code means stands in [Code.Text].
 const (
 	CodeOK            Code = 0
-	CodeKicked        Code = 1002
 	CodeBadRequest    Code = 60002
 	CodeNotJSON       Code = 60003
 	CodeTimeout       Code = 60008
@@ -33,6 +32,7 @@ const (
 	CodeServerTimeout Code = 70169
 	CodeInvalid       Code = 70402
 	CodeInternal      Code = 70500
+	CodeNotLoggedIn   Code = 6014
 	CodeInvalidUserID Code = 7003
 	CodeTooOften      Code = 7008
 	CodeEdition       Code = 7013
@@ -44,7 +44,6 @@ const (
 
 var codeTexts = map[Code]string{
 	CodeOK:            "",
-	CodeKicked:        "this session was ended by another login or by an administrator; log in again",
 	CodeBadRequest:    "the request cannot be parsed; see the protocol's frame format",
 	CodeNotJSON:       "the body is not valid JSON",
 	CodeTimeout:       "the server took too long; try again",
@@ -64,6 +63,7 @@ var codeTexts = map[Code]string{
 	CodeServerTimeout: "the server took too long; try again",
 	CodeInvalid:       "invalid request parameters",
 	CodeInternal:      "internal server error; try again",
+	CodeNotLoggedIn:   "this session was ended by another login or by an administrator; log in again",
 	CodeInvalidUserID: "a userID is 1 to 32 bytes of printable ASCII without spaces",
 	CodeTooOften:      "called too often; slow down",
 	CodeEdition:       "the application's edition does not include this call",

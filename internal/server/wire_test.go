@@ -192,13 +192,15 @@ func TestWI11_WI17_SE6_SE7_KickLeavesNoGhost(t *testing.T) {
 	if kind := first.Kicked(); kind != 1 {
 		t.Errorf("KickType %d, want 1", kind)
 	}
-	a := first.Call("im_open_status.wshello", struct{}{})
-	if a.Code != 1002 || a.Kick != 1 {
-		t.Errorf("hello of the kicked: %d, KickType %d", a.Code, a.Kick)
+	first.Must("im_open_status.wshello", struct{}{}) // it is told once
+	for _, command := range []string{"ws_set_custom_status", "ws_get_user_status", "ws_status_subscribe"} {
+		if a := first.Call("im_open_status."+command, map[string]any{"CustomStatus": "ghost"}); a.Code != 6014 || a.Kick != 0 {
+			t.Errorf("%s of the kicked: %d, KickType %d", command, a.Code, a.Kick)
+		}
 	}
-	back := s.Connect("bob")
-	if a := back.Return(first); a.Code != 1002 || a.Kick != 1 {
-		t.Errorf("return of the kicked: %d, KickType %d", a.Code, a.Kick)
+	back := s.MustReturn(first)
+	if kind := back.Kicked(); kind != 1 {
+		t.Errorf("return of the kicked: KickType %d", kind)
 	}
 	first.Must("im_open_status.wslogout", map[string]any{"wslogout_type": 1})
 	first.Must("heartbeat.alive", struct{}{})
@@ -209,9 +211,13 @@ func TestWI11_WI17_SE6_SE7_KickLeavesNoGhost(t *testing.T) {
 	alice.Sees("bob UNLOGINED")
 
 	s.Restart()
-	back = s.Connect("bob")
-	if a := back.Return(first); a.Code != 1002 || a.Kick != 1 {
-		t.Errorf("return of the kicked after a restart: %d, KickType %d", a.Code, a.Kick)
+	alice = s.MustReturn(alice)
+	back = s.MustReturn(first)
+	if kind := back.Kicked(); kind != 1 {
+		t.Errorf("return of the kicked after a restart: KickType %d", kind)
+	}
+	if got := alice.Query("bob")[0].String(); got != "bob UNLOGINED" {
+		t.Errorf("the ghost is %s", got)
 	}
 }
 

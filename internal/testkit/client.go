@@ -259,7 +259,15 @@ func (c *Client) MustLogin() Answer {
 	if a.Code != 0 {
 		c.t.Fatalf("login of %s: %d %s", c.User, a.Code, a.Info)
 	}
+	c.Ready()
 	return a
+}
+
+// Ready gives the last of the commands with which the official client starts;
+// events come from then on.
+func (c *Client) Ready() {
+	c.t.Helper()
+	c.Must("million_group_open_http_svc.get_joined_group_list", struct{}{})
 }
 
 // Return sends the login of a session that comes back on this socket.

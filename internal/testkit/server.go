@@ -120,6 +120,9 @@ func (s *Server) up() {
 func (s *Server) Stop() {
 	s.stop()
 	<-s.done
+	if log := s.Log(); strings.Contains(log, "stack=") {
+		s.t.Errorf("the server panicked: %s", log)
+	}
 }
 
 // Restart drains the server and starts another on its data.

@@ -19,13 +19,6 @@ type LoggedIn struct {
 	PurchaseBits  string `json:"PurchaseBits"`
 }
 
-// Kicked is the body that answers a command of a session that was pushed out.
-type Kicked struct {
-	Answer
-	KickType    int      `json:"KickType"`
-	NewInstInfo struct{} `json:"NewInstInfo"`
-}
-
 // KickType gives the number by which the client names why it was thrown out: 1
 // a newcomer on the same platform, 2 on another, 3 by order. Zero is no kick.
 func KickType(c im.Cause) int {
@@ -38,14 +31,6 @@ func KickType(c im.Cause) int {
 		return 3
 	default:
 		return 0
-	}
-}
-
-// KickedAnswer gives the body for a session that ended by c, one of the kicks.
-func KickedAnswer(c im.Cause) Kicked {
-	return Kicked{
-		Answer:   Answer{ActionStatus: "FAIL", ErrorCode: int(im.CodeKicked), ErrorInfo: im.CodeKicked.Text()},
-		KickType: KickType(c),
 	}
 }
 
