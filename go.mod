@@ -2,6 +2,8 @@ module github.com/porchlight-im/porchlight
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/coder/websocket v1.8.15
 	github.com/go-json-experiment/json v1.27.2

@@ -52,18 +52,23 @@ var commands = map[string]command{
 	wire.CmdSubscribe:   {need: statusy, window: windowSubscribe, changing: true, serve: subscribe},
 	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
 
-	wire.CmdProfileGet:     {need: member, window: unlimited, itself: true, serve: getProfiles},
-	wire.CmdBlacklistGet:   {need: member, window: unlimited, itself: true, serve: fixed(wire.Blacklist{Answer: wire.OK()})},
-	wire.CmdFriendGet:      {need: member, window: unlimited, itself: true, serve: fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdFriendGroupGet: {need: member, window: unlimited, itself: true, serve: fixed(wire.FriendGroups{Answer: wire.OK()})},
-	wire.CmdPendencyGet:    {need: member, window: unlimited, itself: true, serve: fixed(wire.Pendencies{Answer: wire.OK()})},
-	wire.CmdConversations:  {need: member, window: unlimited, itself: true, serve: fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdContactGroups:  {need: member, window: unlimited, itself: true, serve: fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})},
-	wire.CmdGroups:         {need: member, window: unlimited, itself: true, serve: fixed(wire.Groups{Answer: wire.OK()})},
-	wire.CmdCommunities:    {need: member, window: unlimited, itself: true, serve: fixed(wire.Groups{Answer: wire.OK()})},
-	wire.CmdMessages:       {need: member, window: unlimited, itself: true, serve: fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})},
-	wire.CmdConfig:         {need: member, window: unlimited, itself: true, serve: getConfig},
-	wire.CmdAbilities:      {need: member, window: unlimited, itself: true, serve: getAbilities},
+	wire.CmdProfileGet:     start(getProfiles),
+	wire.CmdBlacklistGet:   start(fixed(wire.Blacklist{Answer: wire.OK()})),
+	wire.CmdFriendGet:      start(fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})),
+	wire.CmdFriendGroupGet: start(fixed(wire.FriendGroups{Answer: wire.OK()})),
+	wire.CmdPendencyGet:    start(fixed(wire.Pendencies{Answer: wire.OK()})),
+	wire.CmdConversations:  start(fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})),
+	wire.CmdContactGroups:  start(fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})),
+	wire.CmdGroups:         start(fixed(wire.Groups{Answer: wire.OK()})),
+	wire.CmdCommunities:    start(fixed(wire.Groups{Answer: wire.OK()})),
+	wire.CmdMessages:       start(fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})),
+	wire.CmdConfig:         start(getConfig),
+	wire.CmdAbilities:      start(getAbilities),
+}
+
+// start gives the row of a command that the client asks by itself as it starts.
+func start(serve func(context.Context, *call) ([]byte, error)) command {
+	return command{need: member, window: unlimited, itself: true, serve: serve}
 }
 
 // dispatch carries a request out and answers it. An error ends the connection.

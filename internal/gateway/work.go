@@ -27,7 +27,7 @@ type job struct {
 }
 
 // idleWorkers is how many wait for work; the others end when they have none.
-const idleWorkers = 64
+const idleWorkers = 16
 
 func newWorkers() *workers {
 	w := &workers{jobs: make(chan job), done: make(chan struct{})}

@@ -40,7 +40,9 @@ type LogConfig struct {
 
 // OperatorConfig is about the operator's side.
 type OperatorConfig struct {
-	Listen string `yaml:"listen"` // address of a listener for metrics and profiles that asks for no token, out of clients' reach; empty for none
+	// address of a listener for metrics and profiles that asks for no token,
+	// out of clients' reach; empty for none
+	Listen string `yaml:"listen"`
 }
 
 // GatewayConfig is about sockets.
@@ -108,7 +110,8 @@ func DefaultConfig() Config {
 		Limits: LimitsConfig{
 			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
 			Write: im.WriteDeadline, CommandTimeout: im.CommandTimeout, TokenSkew: im.TokenSkew,
-			TokenBytes: im.MaxTokenBytes, TokenInflated: im.MaxTokenInflated, FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
+			TokenBytes: im.MaxTokenBytes, TokenInflated: im.MaxTokenInflated,
+			FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
 			PushItems: im.MaxPushItems, Sockets: im.MaxSockets,
 			CommandRate: im.CommandRate, CommandBurst: im.CommandBurst, DrainFor: im.DrainFor,
 		},

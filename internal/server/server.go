@@ -160,7 +160,7 @@ func (s *Server) Dev() *Dev {
 func (s *Server) Run(ctx context.Context) error {
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.purge} {
+	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.purge, trim} {
 		wg.Go(func() { _ = run(parts) }) // they end with parts and have no error to give
 	}
 	failed := make(chan error, 2)

@@ -237,6 +237,35 @@ func TestWI11_KickedSocketIsClosedInTheEnd(t *testing.T) {
 	})
 }
 
+func TestWI23_StatusesWaitUntilTheClientIsReady(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice := s.Connect("alice")
+	if a := alice.TryLogin(s.UserSig("alice")); a.Code != 0 {
+		t.Fatal(a.Info)
+	}
+	for _, command := range []string{
+		"profile.portrait_get_all", "sns.friend_get", "recentcontact.page_get", "group_open_http_svc.get_joined_group_list",
+		"im_open_status.wshello", "heartbeat.alive",
+	} {
+		alice.Must(command, map[string]any{"UserItem": []map[string]any{{"To_Account": "alice"}}})
+	}
+	alice.SeesNothing()
+	alice.Ready()
+	alice.Sees("alice ONLINE")
+
+	bubble(t, func(_ *testing.T, s *testkit.Server) {
+		bob := s.Connect("bob")
+		if a := bob.TryLogin(s.UserSig("bob")); a.Code != 0 {
+			t.Fatal(a.Info)
+		}
+		at := time.Now()
+		bob.Sees("bob ONLINE") // in any case
+		if d := time.Since(at); d > 3*time.Second {
+			t.Errorf("told after %s", d)
+		}
+	})
+}
+
 func TestWI15_LoggedOutSocketsThatBeatStay(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testkit.Server) {
 		beats, silent := s.Connect("a"), s.Raw(s.Dev.SDKAppID, "")

@@ -220,11 +220,16 @@ func durable(path string) []pragma {
 func writePragmas(path string) []pragma {
 	return append(durable(path),
 		pragma{"journal_size_limit", "67108864"}, // what a burst leaves of the WAL
-		pragma{"cache_size", "-32768"},           // KiB: a commit of hundreds of logins fits
+		pragma{"cache_size", "-8192"},            // KiB: a commit of hundreds of logins fits
 	)
 }
 
-func readPragmas(path string) []pragma { return append(durable(path), pragma{"query_only", "1"}) }
+func readPragmas(path string) []pragma {
+	return append(durable(path),
+		pragma{"query_only", "1"},
+		pragma{"cache_size", "-512"}, // KiB: the system caches the file for all of them
+	)
+}
 
 func openHandle(ctx context.Context, path string, pragmas []pragma, conns int) (*handle, error) {
 	db, err := sql.Open("sqlite", dsn(path, pragmas))

@@ -108,10 +108,15 @@ const (
 	StatusPushClose = `]}]}}`
 )
 
-// Encode fills a notice's Item and Push from its Change, in one allocation.
+// longestItem is an item whose numbers are as long as they get, without its
+// user and custom status.
+const longestItem = `{"To_Account":"","Status":255,"CustomStatus":"","Version":"18446744073709551615.18446744073709551615"}`
+
+// Encode fills a notice's Item and Push from its Change, in one allocation. Of
+// what a userID may hold, nothing grows by more than a backslash.
 func Encode(n *im.Notice) {
 	item := len(StatusPushOpen)
-	size := item + len(StatusPushClose) + 96 + len(n.User.User) + 2*len(n.Status.Custom)
+	size := item + len(longestItem) + 2*len(n.User.User) + base64.StdEncoding.EncodedLen(len(n.Status.Custom)) + len(StatusPushClose)
 	buf := append(make([]byte, 0, size), StatusPushOpen...)
 	buf = AppendStatus(buf, n.User.User, n.Status, n.Version)
 	end := len(buf)

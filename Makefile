@@ -1,0 +1,101 @@
+# `make` lists what there is. Every tool that is not on the machine comes from tools.mod or a package-lock.json.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+step := scripts/step.sh
+tool := CGO_ENABLED=0 go tool -modfile=tools.mod
+has := scripts/setup.sh -has
+loopback := PORCHLIGHT_BIN=$(CURDIR)/bin/porchlight scripts/loopback.sh
+
+# How long each fuzz target runs in `make test` and in `make soak`.
+FUZZ_TIME ?= 5s
+SOAK_TIME ?= 10m
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Build, then start a server for development and an example on it, until Ctrl-C
+	@scripts/run.sh
+
+.PHONY: build
+build: ## Build bin/porchlight, one static binary
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/porchlight ./cmd/porchlight
+
+.PHONY: setup
+setup: ## Install what the tests need and is missing, or say what it leaves out
+	@scripts/setup.sh
+
+.PHONY: check
+check: setup ## Quick checks: format, vet, lint, types, generated files, unit tests
+	@$(step) 'gofmt' $(MAKE) -s _gofmt
+	@$(step) 'go vet' go vet ./...
+	@$(step) 'golangci-lint' $(MAKE) -s lint
+	@$(step) 'generated files are fresh' scripts/generated.sh
+	@if $(has) web; then $(step) 'biome and tsc' $(MAKE) -s _web; fi
+	@$(step) 'unit tests' go test -short -timeout 3m ./...
+	@scripts/setup.sh -check
+
+.PHONY: test
+test: ## All that CI asks for: check, every suite with -race, the official SDK, 5 s of each fuzz target
+	@$(step) 'make test' $(MAKE) -s _test
+	@scripts/setup.sh -check
+
+.PHONY: generate
+generate: ## Make anew what is generated and committed: the store's queries
+	@cd internal/store && CGO_ENABLED=0 go tool -modfile=$(CURDIR)/tools.mod sqlc generate
+
+.PHONY: soak
+soak: setup ## The long runs: each fuzz target for SOAK_TIME (10m)
+	@$(step) 'soak: each fuzz target for $(SOAK_TIME)' scripts/fuzz.sh $(SOAK_TIME)
+
+.PHONY: bench
+bench: ## Benchmarks of all packages
+	@go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: latency
+latency: setup build _npm ## How soon the official SDK sees a status change
+	@$(loopback) npm --prefix web run latency
+
+.PHONY: lint
+lint: ## golangci-lint as .golangci.yml says
+	@$(tool) golangci-lint run
+
+.PHONY: fmt
+fmt: ## Format the Go and TypeScript files
+	@$(tool) golangci-lint fmt
+	@if $(has) web; then $(MAKE) -s _npm && npm --prefix web run --silent format; fi
+
+.PHONY: clean
+clean: ## Remove what was built and installed here; never porchlight-data
+	@rm -rf bin web/node_modules web/*/node_modules examples/*/node_modules
+
+# The parts of the above.
+
+.PHONY: _test _gofmt _web _npm _sdk
+
+# Last come the Go suites: their closing lines tell a reader of the log's end that tests ran.
+_test:
+	@$(MAKE) -s check
+	@if $(has) web && $(has) loopback; then $(step) 'the official SDK against the server' $(MAKE) -s _sdk; fi
+	@if $(has) race; then $(step) 'every suite, with the race detector' go test -race -timeout 8m ./...; \
+		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi
+	@$(step) 'each fuzz target for $(FUZZ_TIME)' scripts/fuzz.sh $(FUZZ_TIME)
+
+_gofmt:
+	@unformatted=$$(gofmt -l $$(go list -f '{{.Dir}}' ./...)); \
+		if [ -n "$$unformatted" ]; then echo "not formatted, run make fmt:"; echo "$$unformatted"; exit 1; fi
+
+_npm:
+	@for lock in web/package-lock.json examples/*/package-lock.json; do scripts/npm.sh "$$(dirname "$$lock")"; done
+
+_web: _npm
+	@npm --prefix web run --silent check
+
+_sdk: build _npm
+	@$(loopback) npm --prefix web test

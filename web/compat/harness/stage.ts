@@ -1,0 +1,90 @@
+// What every test file needs: one server for the file, user names of its own for each test, and an end in which all
+// devices leave and none has anything to complain of.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { Device, type DeviceOptions } from "./device.ts";
+import { Server, type Settings } from "./server.ts";
+import { mint } from "./usersig.ts";
+import { Wire } from "./wire.ts";
+
+export class Stage {
+  #server: Server | undefined;
+  #devices: Device[] = [];
+  #wires: Wire[] = [];
+  #test = 0;
+
+  get server(): Server {
+    if (this.#server === undefined) throw new Error("the server runs only while tests do");
+    return this.#server;
+  }
+
+  /** A user ID that no other test of the file uses. */
+  id(name: string): string {
+    return `${name}-${this.#test}`;
+  }
+
+  /** A device that nobody has logged in on. */
+  device(options: Partial<DeviceOptions> = {}): Device {
+    const { sdkAppID, ws } = this.server.ready;
+    const device = new Device({ sdkAppID, ws, ...options });
+    this.#devices.push(device);
+    return device;
+  }
+
+  /** A device on which this user is logged in and ready. */
+  async login(userID: string, options: Partial<DeviceOptions> = {}): Promise<Device> {
+    const device = this.device(options);
+    await device.login(userID, this.userSig(userID));
+    return device;
+  }
+
+  /** A wire to the server that the test may cut. */
+  async wire(): Promise<Wire> {
+    const wire = await Wire.to(this.server.ready.ws);
+    this.#wires.push(wire);
+    return wire;
+  }
+
+  userSig(userID: string, expireS?: number): string {
+    return mint(this.server.ready, userID, expireS);
+  }
+
+  async start(settings: Settings): Promise<void> {
+    this.#server = await Server.start(settings);
+  }
+
+  async end(): Promise<void> {
+    await this.#server?.dispose();
+    this.#server = undefined;
+  }
+
+  nextTest(): void {
+    this.#test += 1;
+    this.#devices = [];
+    this.#wires = [];
+  }
+
+  async endTest(): Promise<void> {
+    await Promise.all(this.#devices.map((device) => device.closePage()));
+    await Promise.all(this.#wires.map((wire) => wire.close()));
+    expect(this.#devices.flatMap((device) => device.traffic.faults)).toEqual([]);
+  }
+
+  story(): string {
+    const devices = this.#devices.map((device, index) => `--- device ${index + 1}\n${device.story()}`);
+    return [...devices, "--- the server's standard error", this.#server?.stderr ?? ""].join("\n");
+  }
+}
+
+/** To be called once, at the top of a test file. */
+export function stage(settings: Settings = {}): Stage {
+  const result = new Stage();
+  beforeAll(() => result.start(settings));
+  beforeEach((context) => {
+    result.nextTest();
+    context.onTestFailed(() => console.error(result.story()));
+  });
+  afterEach(() => result.endTest());
+  afterAll(() => result.end());
+  return result;
+}
