@@ -94,6 +94,10 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 	return s, s.listen(ctx)
 }
 
+// ownFiles is how many descriptors are kept for the store, the listeners, and
+// handshakes that are refused because there are too many connections.
+const ownFiles = 128
+
 // build makes the parts that serve.
 func (s *Server) build(ctx context.Context) error {
 	secret, err := s.store.ServerSecret(ctx)
@@ -118,9 +122,14 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	register(s.registry, s.version, s.status, s.store)
+	limits := s.cfg.limits()
+	if most := maxFiles() - ownFiles; most > 0 && most < limits.Sockets {
+		s.log.Info("the limit on open files bounds the connections", "connections", most, "setting", limits.Sockets)
+		limits.Sockets = most
+	}
 	s.gateway = gateway.New(gateway.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
-		Limits: s.cfg.limits(), Origins: s.cfg.Gateway.Origins, Metrics: s.registry, Log: s.log,
+		Limits: limits, Origins: s.cfg.Gateway.Origins, Metrics: s.registry, Log: s.log,
 	})
 	return nil
 }

@@ -11,8 +11,10 @@ import { stage } from "../harness/stage.ts";
 import { patienceMS, pause, until } from "../harness/until.ts";
 
 const executable = chromiumPath();
-if (executable === undefined)
+if (executable === undefined) {
+  if (process.env["CI"]) throw new Error("No Chromium, and in CI nothing may be left out.");
   console.warn("No Chromium: set CHROMIUM or install it. test/page.test.ts is skipped.");
+}
 
 /** Where to leave pictures of the pages, if anybody wants to look at them. */
 const pictures = process.env["SCREENSHOTS"];
@@ -137,6 +139,14 @@ describe.skipIf(executable === undefined)("in Chromium", () => {
     // The shortest grace is 5 s; at once is less than any of them.
     expect(performance.now() - before).toBeLessThan(4_000);
     expect(watcher.seen(alice).at(-1)).toEqual({ userID: alice, statusType: 3, customStatus: "" });
+  });
+
+  test("WI23 no event comes before the SDK is ready", async () => {
+    const page = await open(`/user.html?user=${s.id("alice")}`);
+    await page.waitForSelector("#log li:has-text('I am now online')");
+    const log = await page.locator("#log li").allTextContents(); // the newest first
+    const at = (text: string) => log.findIndex((line) => line.includes(text));
+    expect(at("logged in as"), log.join("\n")).toBeGreaterThan(at("I am now online"));
   });
 
   test("a page left for another is gone at once", async () => {
