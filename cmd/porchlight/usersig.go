@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -34,6 +35,9 @@ func userSig(_ context.Context, args []string, out, errs io.Writer) error {
 	if fs.NArg() == 0 {
 		fs.Usage()
 		return errUsage
+	}
+	if *appID > math.MaxUint32 {
+		return fmt.Errorf("-app %d is no SDKAppID: it is over %d", *appID, uint32(math.MaxUint32))
 	}
 	user := im.UserID(fs.Arg(0))
 	app, secret, err := credentials(*data, im.AppID(*appID))

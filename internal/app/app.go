@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync/atomic"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -69,7 +70,7 @@ func fromRow(row im.AppRow) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{ID: row.ID, Name: row.Name, Enabled: row.Enabled, Keys: row.Keys, Settings: settings}
+	a := &App{ID: row.ID, Name: row.Name, Enabled: row.Enabled, Keys: slices.Clone(row.Keys), Settings: settings}
 	a.Admins = make(map[im.UserID]bool, len(row.Admins))
 	for _, u := range row.Admins {
 		a.Admins[u] = true

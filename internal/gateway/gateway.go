@@ -162,17 +162,19 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.metrics.refused.WithLabelValues("origin").Inc()
 		http.Error(w, "this Origin is not on the server's list (gateway.origins)", http.StatusForbidden)
 		return
-	case g.hub.count.Load() >= int64(g.lim.Sockets):
+	case !g.hub.seat(g.lim.Sockets):
 		g.metrics.refused.WithLabelValues("sockets").Inc()
 		http.Error(w, "too many connections (limits.sockets)", http.StatusServiceUnavailable)
 		return
 	}
 	nc, buffered, _, err := ws.HTTPUpgrader{}.Upgrade(r, w)
 	if err != nil {
+		g.hub.leave()
 		g.metrics.refused.WithLabelValues("handshake").Inc()
 		return // the upgrader has answered
 	}
 	if err := nc.SetDeadline(time.Time{}); err != nil {
+		g.hub.leave()
 		_ = nc.Close() // it is gone already
 		return
 	}
@@ -183,6 +185,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := g.newConn(nc, r)
 	if !g.hub.add(c) {
+		g.hub.leave()
 		_ = nc.Close()
 		return
 	}

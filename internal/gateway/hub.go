@@ -13,7 +13,7 @@ import (
 
 // hub holds all connections, for the sweeper and the drain.
 type hub struct {
-	count  atomic.Int64
+	count  atomic.Int64 // places taken: by connections, and by handshakes under way
 	shards [hubShards]hubShard
 }
 
@@ -33,7 +33,21 @@ func (h *hub) init() {
 
 func (h *hub) shard(c *conn) *hubShard { return &h.shards[uint64(c.opened)%hubShards] }
 
-// add takes a connection in; false says that the gateway is closing.
+// seat takes one of so many places; false says that all are taken. Places are
+// taken before the handshake, so that many at once do not pass the last one.
+func (h *hub) seat(places int) bool {
+	if h.count.Add(1) <= int64(places) {
+		return true
+	}
+	h.leave()
+	return false
+}
+
+// leave gives a place back.
+func (h *hub) leave() { h.count.Add(-1) }
+
+// add takes in a connection that has a place; false says that the gateway is
+// closing.
 func (h *hub) add(c *conn) bool {
 	s := h.shard(c)
 	s.mu.Lock()
@@ -42,7 +56,6 @@ func (h *hub) add(c *conn) bool {
 		return false
 	}
 	s.conns[c] = struct{}{}
-	h.count.Add(1)
 	return true
 }
 
@@ -52,7 +65,7 @@ func (h *hub) remove(c *conn) {
 	defer s.mu.Unlock()
 	if _, ok := s.conns[c]; ok {
 		delete(s.conns, c)
-		h.count.Add(-1)
+		h.leave()
 	}
 }
 

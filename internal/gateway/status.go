@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/porchlight-im/porchlight/internal/im"
-	"github.com/porchlight-im/porchlight/internal/status"
 	"github.com/porchlight-im/porchlight/internal/wire"
 )
 
@@ -40,11 +39,7 @@ func getStatus(ctx context.Context, k *call) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := make([]wire.Found, len(found))
-	for i, f := range found {
-		list[i] = wire.Found(f)
-	}
-	k.c.reply(wire.AppendStatuses(nil, k.req.Head.Seq, k.now, list, failures(failed)))
+	k.c.reply(wire.AppendStatuses(nil, k.req.Head.Seq, k.now, found, failed))
 	return nil, nil
 }
 
@@ -100,14 +95,6 @@ func (k *call) targets(most int) ([]im.UserID, error) {
 	return body.Users, nil
 }
 
-func (k *call) answerFailed(failed []status.Failed) []byte {
-	return wire.AppendFailed(nil, k.req.Head.Command, k.req.Head.Seq, k.now, failures(failed))
-}
-
-func failures(failed []status.Failed) []wire.Failed {
-	list := make([]wire.Failed, len(failed))
-	for i, f := range failed {
-		list[i] = wire.Failed(f)
-	}
-	return list
+func (k *call) answerFailed(failed []im.Failed) []byte {
+	return wire.AppendFailed(nil, k.req.Head.Command, k.req.Head.Seq, k.now, failed)
 }

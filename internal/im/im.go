@@ -122,6 +122,19 @@ func (v Version) Less(w Version) bool {
 	return v.Epoch < w.Epoch || v.Epoch == w.Epoch && v.Seq < w.Seq
 }
 
+// Found is the status of one user of a query.
+type Found struct {
+	User    UserID
+	Status  Status
+	Version Version
+}
+
+// Failed is one user for whom a command on many could not be carried out.
+type Failed struct {
+	User    UserID
+	Refusal *Error
+}
+
 // Change says that a user's status became Status, having been Prev, at Version.
 type Change struct {
 	User    UserKey

@@ -2,9 +2,11 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"reflect"
 	"strings"
@@ -150,8 +152,8 @@ func LoadConfig(path string, environ, sets []string) (Config, error) {
 	}
 	for _, s := range sets {
 		key, value, ok := strings.Cut(s, "=")
-		if !ok {
-			return cfg, fmt.Errorf("-set %s: want key.path=value", key)
+		if !ok || strings.TrimSpace(value) == "" {
+			return cfg, fmt.Errorf("-set %s: want key.path=value, and \"\" for an empty text", key)
 		}
 		if err := set(&cfg, key, value); err != nil {
 			return cfg, fmt.Errorf("-set %s: %w", key, err)
@@ -164,14 +166,29 @@ func LoadConfig(path string, environ, sets []string) (Config, error) {
 func decode(text []byte, cfg *Config) error {
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	d.KnownFields(true)
-	if err := d.Decode(cfg); err != nil && !errors.Is(err, io.EOF) {
+	err := d.Decode(cfg)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
 		return err
+	case !errors.Is(d.Decode(new(yaml.Node)), io.EOF):
+		return errors.New("want one YAML document, with nothing after it")
 	}
 	return nil
 }
 
+// What a key path consists of, and what ends a line of YAML.
+const (
+	pathBytes  = "abcdefghijklmnopqrstuvwxyz_."
+	lineBreaks = "\n\r\u0085\u2028\u2029"
+)
+
 // set lays one value over cfg, as a document that holds nothing else.
 func set(cfg *Config, path, value string) error {
+	if strings.Trim(path, pathBytes) != "" || strings.ContainsAny(value, lineBreaks) {
+		return errors.New("not a key path and a value on one line")
+	}
 	var doc strings.Builder
 	for depth, name := range strings.Split(path, ".") {
 		if depth > 0 {
@@ -180,9 +197,6 @@ func set(cfg *Config, path, value string) error {
 		doc.WriteString(name + ":")
 	}
 	doc.WriteString(" " + value + "\n")
-	if strings.ContainsAny(path, " \n:#{}[],&*!|>'\"%@`") || strings.Contains(value, "\n") {
-		return errors.New("not a key path and a value")
-	}
 	return decode([]byte(doc.String()), cfg)
 }
 
@@ -201,20 +215,24 @@ func paths(t reflect.Type, prefix string, names map[string]string) {
 
 // check refuses values that no server can run with.
 func (c Config) check() error {
+	ping := cmp.Or(c.Gateway.Ping, im.PingInterval)
+	deadWeb, deadNative := cmp.Or(c.Limits.DeadWeb, im.DeadWeb), cmp.Or(c.Limits.DeadNative, im.DeadNative)
 	switch {
 	case c.Data == "":
 		return errors.New("data: a directory is needed")
 	case c.Log.Format != "text" && c.Log.Format != "json":
 		return fmt.Errorf("log.format: %q is neither text nor json", c.Log.Format)
-	case c.Gateway.Ping >= c.Limits.DeadWeb:
-		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_web, %s", c.Gateway.Ping, c.Limits.DeadWeb)
+	case ping >= deadWeb:
+		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_web, %s", ping, deadWeb)
+	case ping >= deadNative:
+		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_native, %s", ping, deadNative)
 	case c.Gateway.Hello < time.Second:
 		return fmt.Errorf("gateway.hello: %s is under a second", c.Gateway.Hello)
 	}
 	return negative(reflect.ValueOf(c), "")
 }
 
-// negative refuses values below zero.
+// negative refuses values below zero, and numbers that are none.
 func negative(v reflect.Value, prefix string) error {
 	for i := range v.NumField() {
 		f, path := v.Field(i), prefix+v.Type().Field(i).Tag.Get("yaml")
@@ -224,6 +242,8 @@ func negative(v reflect.Value, prefix string) error {
 			err = negative(f, path+".")
 		case f.CanInt() && f.Int() < 0, f.CanFloat() && f.Float() < 0:
 			err = fmt.Errorf("%s: %v is below zero", path, f)
+		case f.CanFloat() && (math.IsNaN(f.Float()) || math.IsInf(f.Float(), 0)):
+			err = fmt.Errorf("%s: %v is no number", path, f)
 		}
 		if err != nil {
 			return err

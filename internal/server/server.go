@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -123,7 +125,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	register(s.registry, s.version, s.status, s.store)
 	limits := s.cfg.limits()
-	if most := maxFiles() - ownFiles; most > 0 && most < limits.Sockets {
+	if most := maxFiles() - ownFiles; most > 0 && most < cmp.Or(limits.Sockets, im.MaxSockets) {
 		s.log.Info("the limit on open files bounds the connections", "connections", most, "setting", limits.Sockets)
 		limits.Sockets = most
 	}
@@ -174,10 +176,10 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	failed := make(chan error, 2)
 	servers := s.servers()
+	s.serving.Store(true) // before the first request: it may ask
 	for srv, ln := range servers {
 		go func() { failed <- srv.Serve(ln) }()
 	}
-	s.serving.Store(true)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -324,13 +326,14 @@ func (c Config) limits() gateway.Limits {
 func operatorToken(dir string) (string, error) {
 	path := filepath.Join(dir, "operator.token")
 	text, err := os.ReadFile(path) //nolint:gosec // G304: in our own directory
+	token := strings.TrimSpace(string(text))
 	switch {
-	case err == nil:
-		return string(text), nil
-	case !errors.Is(err, os.ErrNotExist):
+	case err == nil && token != "":
+		return token, nil
+	case err != nil && !errors.Is(err, os.ErrNotExist):
 		return "", fmt.Errorf("read the operator's token: %w", err)
 	}
-	token := rand.Text() + rand.Text()
+	token = rand.Text() + rand.Text()
 	if err := writeSecret(path, []byte(token)); err != nil {
 		return "", fmt.Errorf("write the operator's token: %w", err)
 	}

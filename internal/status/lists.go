@@ -8,37 +8,18 @@ import (
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
-// Found is the status of one user who exists.
-type Found struct {
-	User    im.UserID
-	Status  im.Status
-	Version im.Version
-}
-
-// Failed is a user on whom a command on many could not be carried out.
-type Failed struct {
-	User    im.UserID
-	Refusal *im.Error
-}
-
 // Status gives the statuses of some users of an application, in their order,
 // duplicates collapsed, and the refusals of those who have none.
-func (e *Engine) Status(ctx context.Context, app im.AppID, users []im.UserID) ([]Found, []Failed, error) {
+func (e *Engine) Status(ctx context.Context, app im.AppID, users []im.UserID) ([]im.Found, []im.Failed, error) {
 	users = unique(users)
-	found := make([]Found, 0, len(users))
-	known := make([]bool, len(users))
-	var failed []Failed
+	all := make([]im.Found, len(users))
 	var unsure []im.UserID
 	for i, id := range users {
 		if !id.Valid() {
-			failed = append(failed, Failed{id, im.Err(im.CodeInvalidUserID)})
-			found = append(found, Found{})
 			continue
 		}
-		var f Found
-		f, known[i] = e.lookup(im.UserKey{App: app, User: id})
-		found = append(found, f)
-		if !known[i] {
+		known := false
+		if all[i], known = e.lookup(im.UserKey{App: app, User: id}); !known {
 			unsure = append(unsure, id)
 		}
 	}
@@ -46,30 +27,32 @@ func (e *Engine) Status(ctx context.Context, app im.AppID, users []im.UserID) ([
 	if err != nil {
 		return nil, nil, err
 	}
-	kept := found[:0]
-	for i, f := range found {
-		switch id := users[i]; {
-		case f.User == "": // refused above
-		case !known[i] && missing[id]:
-			failed = append(failed, Failed{id, im.Err(im.CodeNoAccount)})
+	found := make([]im.Found, 0, len(users))
+	var failed []im.Failed
+	for i, id := range users {
+		switch {
+		case !id.Valid():
+			failed = append(failed, im.Failed{User: id, Refusal: im.Err(im.CodeInvalidUserID)})
+		case missing[id]:
+			failed = append(failed, im.Failed{User: id, Refusal: im.Err(im.CodeNoAccount)})
 		default:
-			kept = append(kept, f)
+			found = append(found, all[i])
 		}
 	}
-	return kept, failed, nil
+	return found, failed, nil
 }
 
 // lookup gives a user's status, and whether having one in memory proves that
 // the user exists.
-func (e *Engine) lookup(key im.UserKey) (Found, bool) {
+func (e *Engine) lookup(key im.UserKey) (im.Found, bool) {
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := s.users[key]
 	if u == nil {
-		return Found{key.User, im.Status{General: im.Unlogined}, im.Version{Epoch: e.cfg.Epoch, Seq: s.floor}}, false
+		return im.Found{User: key.User, Status: im.Status{General: im.Unlogined}, Version: im.Version{Epoch: e.cfg.Epoch, Seq: s.floor}}, false
 	}
-	return Found{key.User, u.shown, im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}}, true
+	return im.Found{User: key.User, Status: u.shown, Version: im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}}, true
 }
 
 // missing gives those of the users who do not exist.
@@ -93,7 +76,7 @@ func (e *Engine) missing(ctx context.Context, app im.AppID, users []im.UserID) (
 // Subscribe puts users at the end of an account's list and commits it; beyond
 // limit the oldest leave it. From the answer on all the account's connections
 // hear of every change of theirs.
-func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserID, limit int) ([]Failed, error) {
+func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserID, limit int) ([]im.Failed, error) {
 	users = unique(users)
 	a, err := e.acquire(ctx, key)
 	if err != nil {
@@ -128,7 +111,7 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 
 // watchable splits users into those an account may watch and the refusals of
 // the others.
-func (e *Engine) watchable(ctx context.Context, key im.UserKey, users []im.UserID) (add []im.UserID, failed []Failed, err error) {
+func (e *Engine) watchable(ctx context.Context, key im.UserKey, users []im.UserID) (add []im.UserID, failed []im.Failed, err error) {
 	var unsure []im.UserID
 	for _, u := range users {
 		if u.Valid() && u != key.User {
@@ -144,11 +127,11 @@ func (e *Engine) watchable(ctx context.Context, key im.UserKey, users []im.UserI
 	for _, u := range users {
 		switch {
 		case !u.Valid():
-			failed = append(failed, Failed{u, im.Err(im.CodeInvalidUserID)})
+			failed = append(failed, im.Failed{User: u, Refusal: im.Err(im.CodeInvalidUserID)})
 		case u == key.User:
-			failed = append(failed, Failed{u, im.Errorf(im.CodeInvalid, "own changes are told without a subscription")})
+			failed = append(failed, im.Failed{User: u, Refusal: im.Errorf(im.CodeInvalid, "own changes are told without a subscription")})
 		case missing[u]:
-			failed = append(failed, Failed{u, im.Err(im.CodeNoAccount)})
+			failed = append(failed, im.Failed{User: u, Refusal: im.Err(im.CodeNoAccount)})
 		default:
 			add = append(add, u)
 		}
@@ -159,18 +142,18 @@ func (e *Engine) watchable(ctx context.Context, key im.UserKey, users []im.UserI
 // Unsubscribe takes users out of an account's list and commits it. After the
 // answer nothing that rests on having watched them is written. Whoever is not
 // in the list is no failure.
-func (e *Engine) Unsubscribe(ctx context.Context, key im.UserKey, users []im.UserID) ([]Failed, error) {
+func (e *Engine) Unsubscribe(ctx context.Context, key im.UserKey, users []im.UserID) ([]im.Failed, error) {
 	a, err := e.acquire(ctx, key)
 	if err != nil {
 		return nil, fmt.Errorf("load user %s: %w", key.User, err)
 	}
 	defer e.release(a)
-	var failed []Failed
+	var failed []im.Failed
 	var remove []im.UserID
 	for _, u := range unique(users) {
 		switch {
 		case !u.Valid():
-			failed = append(failed, Failed{u, im.Err(im.CodeInvalidUserID)})
+			failed = append(failed, im.Failed{User: u, Refusal: im.Err(im.CodeInvalidUserID)})
 		case slices.Contains(a.row.Watching, u):
 			remove = append(remove, u)
 		}

@@ -120,7 +120,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 			t.Errorf("after %s: %v, want a word about %s", step.pragma, err, step.missing)
 		}
 	}
-	execSQL(t, db, "PRAGMA cache_size = -32768")
+	execSQL(t, db, "PRAGMA cache_size = -8192")
 	must(t, store.CheckSettingsForTest(t.Context(), db))
 }
 

@@ -379,10 +379,12 @@ func (c *Client) Sees(want string) {
 	}
 }
 
-// SeesNothing gives two commands to whose answers any push written before would
-// come first, and checks that none has come.
+// SeesNothing gives two commands and checks that no push has come: what waited
+// in the outbox when the first one came was written with its answer, and so
+// before the second one's.
 func (c *Client) SeesNothing() {
 	c.t.Helper()
+	c.Must("heartbeat.alive", struct{}{})
 	c.Must("heartbeat.alive", struct{}{})
 	select {
 	case f, ok := <-c.pushes:

@@ -88,59 +88,65 @@ func TestDecodeTakesWhatIsOddButSound(t *testing.T) {
 	}
 }
 
+// head is a sound one.
+const head = `"head":{"servcmd":"a.b","seq":1}`
+
+// unreadable holds messages that are no frames. Where one has content, it is a
+// Marker that no error may quote.
+var unreadable = map[string]string{
+	"nothing":                      ``,
+	"white space alone":            "\n",
+	"no JSON":                      `Marker`,
+	"cut off":                      `{` + head + `,"body":{"Marker"`,
+	"something after it":           `{` + head + `} Marker`,
+	"two frames":                   `{` + head + `}{` + head + `}`,
+	"an array":                     `[{` + head + `}]`,
+	"a string":                     `"Marker"`,
+	"null":                         `null`,
+	"no head":                      `{"body":{"Marker":1}}`,
+	"a head that is null":          `{"head":null}`,
+	"a head that is a string":      `{"head":"Marker"}`,
+	"the head in capitals":         `{"HEAD":{"servcmd":"Marker"}}`,
+	"the command in capitals":      `{"head":{"SERVCMD":"Marker"}}`,
+	"no command":                   `{"head":{"seq":1,"a2":"Marker"}}`,
+	"an empty command":             `{"head":{"servcmd":"","seq":1}}`,
+	"a command that is null":       `{"head":{"servcmd":null,"seq":1}}`,
+	"a command that is a number":   `{"head":{"servcmd":7,"seq":1}}`,
+	"a token that is a number":     `{"head":{"servcmd":"a.b","a2":7}}`,
+	"an app that is a string":      `{"head":{"servcmd":"a.b","sdkappid":"Marker"}}`,
+	"an app with a fraction":       `{"head":{"servcmd":"a.b","sdkappid":1.5}}`,
+	"an app with an exponent":      `{"head":{"servcmd":"a.b","sdkappid":1e3}}`,
+	"an app out of range":          `{"head":{"servcmd":"a.b","sdkappid":9223372036854775808}}`,
+	"a platform that is a boolean": `{"head":{"servcmd":"a.b","platform":true}}`,
+	"two heads":                    `{` + head + `,` + head + `}`,
+	"a name twice in the head":     `{"head":{"servcmd":"a.b","Marker":1,"Marker":2}}`,
+	"a name twice in the body":     `{` + head + `,"body":{"Marker":1,"Marker":1}}`,
+	"a name twice deep in it":      `{` + head + `,"body":[[{"x":[{"Marker":1,"b":2,"Marker":3}]}]]}`,
+	"a name twice where none look": `{` + head + `,"x":{"Marker":1,"Marker":1}}`,
+	"a name twice by an escape":    `{` + head + `,"body":{"Marker":1,"Mar\u006ber":1}}`,
+	"too deep by one":              nested(im.MaxFrameDepth + 1),
+	"far too deep":                 nested(20_000),
+	"deep and broken":              strings.Repeat(`{"a":[`, 10_000),
+	"closed before it is opened":   strings.Repeat(`]`, 100) + nested(im.MaxFrameDepth),
+	"not UTF-8 in a value":         `{` + head + `,"body":{"x":"Marker` + "\xff" + `"}}`,
+	"not UTF-8 in a name":          `{` + head + `,"body":{"Marker` + "\xc3" + `":1}}`,
+	"a surrogate in UTF-8":         `{` + head + `,"body":"` + "\xed\xa0\x80" + `"}`,
+	"half a pair of surrogates":    `{` + head + `,"body":"\ud83dMarker"}`,
+	"a control character":          `{` + head + `,"body":"` + "\x01" + `Marker"}`,
+	"a line break in a string":     `{` + head + `,"body":"` + "\n" + `Marker"}`,
+	"an unknown escape":            `{` + head + `,"body":"\xMarker"}`,
+	"NaN":                          `{` + head + `,"body":NaN}`,
+	"a number that starts with 0":  `{` + head + `,"body":01}`,
+	"a number that ends in a dot":  `{` + head + `,"body":1.}`,
+	"a comment":                    `{` + head + `/*Marker*/}`,
+	"a comma too many":             `{` + head + `,}`,
+	"single quotes":                `{'head':{'servcmd':'Marker'}}`,
+	"a byte order mark":            "\ufeff{" + head + `}`,
+	"a NUL after it":               `{` + head + "}\x00",
+}
+
 func TestWI20_DecodeRefusesWhatCannotBeRead(t *testing.T) {
-	const head = `"head":{"servcmd":"a.b","seq":1}`
-	for name, msg := range map[string]string{
-		"nothing":                      ``,
-		"white space alone":            "\n",
-		"no JSON":                      `Marker`,
-		"cut off":                      `{` + head + `,"body":{"Marker"`,
-		"something after it":           `{` + head + `} Marker`,
-		"two frames":                   `{` + head + `}{` + head + `}`,
-		"an array":                     `[{` + head + `}]`,
-		"a string":                     `"Marker"`,
-		"null":                         `null`,
-		"no head":                      `{"body":{"Marker":1}}`,
-		"a head that is null":          `{"head":null}`,
-		"a head that is a string":      `{"head":"Marker"}`,
-		"the head in capitals":         `{"HEAD":{"servcmd":"Marker"}}`,
-		"the command in capitals":      `{"head":{"SERVCMD":"Marker"}}`,
-		"no command":                   `{"head":{"seq":1,"a2":"Marker"}}`,
-		"an empty command":             `{"head":{"servcmd":"","seq":1}}`,
-		"a command that is null":       `{"head":{"servcmd":null,"seq":1}}`,
-		"a command that is a number":   `{"head":{"servcmd":7,"seq":1}}`,
-		"a token that is a number":     `{"head":{"servcmd":"a.b","a2":7}}`,
-		"an app that is a string":      `{"head":{"servcmd":"a.b","sdkappid":"Marker"}}`,
-		"an app with a fraction":       `{"head":{"servcmd":"a.b","sdkappid":1.5}}`,
-		"an app with an exponent":      `{"head":{"servcmd":"a.b","sdkappid":1e3}}`,
-		"an app out of range":          `{"head":{"servcmd":"a.b","sdkappid":9223372036854775808}}`,
-		"a platform that is a boolean": `{"head":{"servcmd":"a.b","platform":true}}`,
-		"two heads":                    `{` + head + `,` + head + `}`,
-		"a name twice in the head":     `{"head":{"servcmd":"a.b","Marker":1,"Marker":2}}`,
-		"a name twice in the body":     `{` + head + `,"body":{"Marker":1,"Marker":1}}`,
-		"a name twice deep in it":      `{` + head + `,"body":[[{"x":[{"Marker":1,"b":2,"Marker":3}]}]]}`,
-		"a name twice where none look": `{` + head + `,"x":{"Marker":1,"Marker":1}}`,
-		"a name twice by an escape":    `{` + head + `,"body":{"Marker":1,"Mar\u006ber":1}}`,
-		"too deep by one":              nested(im.MaxFrameDepth + 1),
-		"far too deep":                 nested(20_000),
-		"deep and broken":              strings.Repeat(`{"a":[`, 10_000),
-		"closed before it is opened":   strings.Repeat(`]`, 100) + nested(im.MaxFrameDepth),
-		"not UTF-8 in a value":         `{` + head + `,"body":{"x":"Marker` + "\xff" + `"}}`,
-		"not UTF-8 in a name":          `{` + head + `,"body":{"Marker` + "\xc3" + `":1}}`,
-		"a surrogate in UTF-8":         `{` + head + `,"body":"` + "\xed\xa0\x80" + `"}`,
-		"half a pair of surrogates":    `{` + head + `,"body":"\ud83dMarker"}`,
-		"a control character":          `{` + head + `,"body":"` + "\x01" + `Marker"}`,
-		"a line break in a string":     `{` + head + `,"body":"` + "\n" + `Marker"}`,
-		"an unknown escape":            `{` + head + `,"body":"\xMarker"}`,
-		"NaN":                          `{` + head + `,"body":NaN}`,
-		"a number that starts with 0":  `{` + head + `,"body":01}`,
-		"a number that ends in a dot":  `{` + head + `,"body":1.}`,
-		"a comment":                    `{` + head + `/*Marker*/}`,
-		"a comma too many":             `{` + head + `,}`,
-		"single quotes":                `{'head':{'servcmd':'Marker'}}`,
-		"a byte order mark":            "\ufeff{" + head + `}`,
-		"a NUL after it":               `{` + head + "}\x00",
-	} {
+	for name, msg := range unreadable {
 		t.Run(name, func(t *testing.T) {
 			kept := wire.Request{Head: wire.Head{Command: "earlier"}, Body: jsontext.Value("{}")}
 			r := kept
@@ -374,7 +380,7 @@ func TestEncodersAppendAndLeaveWhatWasThere(t *testing.T) {
 		"AppendFailure": func(b []byte) []byte { return wire.AppendFailure(b, "a.b", seq, 1, im.Err(im.CodeTooOften)) },
 		"AppendFailed":  func(b []byte) []byte { return wire.AppendFailed(b, "a.b", seq, 1, nil) },
 		"AppendStatuses": func(b []byte) []byte {
-			return wire.AppendStatuses(b, seq, 1, []wire.Found{{User: "bob"}}, nil)
+			return wire.AppendStatuses(b, seq, 1, []im.Found{{User: "bob"}}, nil)
 		},
 		"AppendKick": func(b []byte) []byte { return wire.AppendKick(b, im.CauseKickSame) },
 	} {

@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -24,7 +25,7 @@ type level struct {
 type walk struct {
 	open   []*level
 	depth  int
-	twice  string
+	twice  []string
 	nulls  int
 	broken error
 }
@@ -35,7 +36,7 @@ func walkJSON(doc []byte) *walk {
 	d.UseNumber()
 	for {
 		token, err := d.Token()
-		if err == io.EOF { //nolint:errorlint // the decoder gives it as it is
+		if errors.Is(err, io.EOF) {
 			if len(w.open) > 0 {
 				w.broken = io.ErrUnexpectedEOF
 			}
@@ -61,7 +62,7 @@ func (w *walk) step(token json.Token) {
 		if !top.name { // this was a name
 			name := token.(string)
 			if top.seen[name] {
-				w.twice = name
+				w.twice = append(w.twice, name)
 			}
 			top.seen[name] = true
 			return
@@ -84,7 +85,7 @@ func unsound(frame []byte) string {
 		return "it is not UTF-8"
 	case !json.Valid(frame) || w.broken != nil:
 		return "it is not JSON"
-	case w.twice != "":
+	case len(w.twice) > 0:
 		return fmt.Sprintf("%q stands twice", w.twice)
 	case w.nulls > 0:
 		return "it holds null"

@@ -21,21 +21,8 @@ type Targets struct {
 	All   int         `json:"UnsubscribeAll"`
 }
 
-// Found is one user of a status query.
-type Found struct {
-	User    im.UserID
-	Status  im.Status
-	Version im.Version
-}
-
-// Failed is one user for whom a command on many could not be carried out.
-type Failed struct {
-	User    im.UserID
-	Refusal *im.Error
-}
-
 // AppendStatuses appends the answer to [CmdGetStatus].
-func AppendStatuses(dst []byte, seq jsontext.Value, now int64, found []Found, failed []Failed) []byte {
+func AppendStatuses(dst []byte, seq jsontext.Value, now int64, found []im.Found, failed []im.Failed) []byte {
 	dst = appendHead(dst, CmdGetStatus, seq, now)
 	dst = append(dst, `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"","UserStatusList":[`...)
 	for i, f := range found {
@@ -50,14 +37,14 @@ func AppendStatuses(dst []byte, seq jsontext.Value, now int64, found []Found, fa
 }
 
 // AppendFailed appends the answer to [CmdSubscribe] and [CmdUnsubscribe].
-func AppendFailed(dst []byte, command string, seq jsontext.Value, now int64, failed []Failed) []byte {
+func AppendFailed(dst []byte, command string, seq jsontext.Value, now int64, failed []im.Failed) []byte {
 	dst = appendHead(dst, command, seq, now)
 	dst = append(dst, `{"ActionStatus":"OK","ErrorCode":0,"ErrorInfo":"",`...)
 	dst = appendFailures(dst, failed)
 	return append(dst, `}}`...)
 }
 
-func appendFailures(dst []byte, failed []Failed) []byte {
+func appendFailures(dst []byte, failed []im.Failed) []byte {
 	dst = append(dst, `"ErrorList":[`...)
 	for i, f := range failed {
 		if i > 0 {
