@@ -158,10 +158,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		return nil, err
 	}
 	name, seq := k.req.Head.Command, string(k.req.Head.Seq)
-	if cmd.changing {
-		if payload := s.answered(name, seq, k.req.Body); payload != nil {
-			return payload, nil
-		}
+	before, again := s.answered(name, seq, k.req.Body)
+	if again && cmd.changing {
+		return before, nil
 	}
 	set := &k.app.Settings
 	if cmd.need == statusy && (!set.StatusEdition || !set.StatusOn) {
@@ -170,15 +169,20 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		}
 		return nil, im.Err(im.CodeStatusOff)
 	}
-	if !s.count(cmd.window, c.g.now(), set.CallsWindow, set.CallsPerWindow) {
+	if !again && !s.count(cmd.window, c.g.now(), set.CallsWindow, set.CallsPerWindow) {
 		c.g.metrics.limited.WithLabelValues("calls").Inc()
 		return nil, im.Errorf(im.CodeTooOften, "at most %d calls in %s; slow down", set.CallsPerWindow, set.CallsWindow)
 	}
 	payload, err := cmd.serve(ctx, k)
-	if cmd.changing && err == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case cmd.changing:
 		s.remember(name, seq, k.req.Body, payload)
+	case cmd.window != unlimited:
+		s.remember(name, seq, k.req.Body, nil) // not to be counted again
 	}
-	return payload, err
+	return payload, nil
 }
 
 // answerError is the one place where an error becomes an answer, and where what

@@ -76,7 +76,8 @@ func (s *session) count(kind int, now int64, length time.Duration, most int) boo
 	return w.calls <= most
 }
 
-// answer is one that was given to a changing command.
+// answer is one that was given to a command that changes something or is
+// counted; of the latter the payload is nil.
 type answer struct {
 	command, seq string
 	body         uint64 // a hash of what was asked
@@ -93,16 +94,16 @@ const (
 
 // answered gives the answer to a command that has come before, word for word:
 // a client that numbers all its commands alike must not be told of the last.
-func (s *session) answered(command, seq string, body []byte) []byte {
+func (s *session) answered(command, seq string, body []byte) (payload []byte, again bool) {
 	sum := maphash.Bytes(bodySeed, body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.answers {
 		if a.seq == seq && a.body == sum && a.command == command {
-			return a.payload
+			return a.payload, true
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // remember keeps an answer.

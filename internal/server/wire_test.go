@@ -53,6 +53,12 @@ func TestWI2_RepeatsAreHarmless(t *testing.T) {
 
 	// A query that is repeated is not counted twice, but answered anew; a
 	// subscribe is remembered.
+	query := alice.Head("im_open_status.ws_get_user_status", 79)
+	for range 30 {
+		if a := alice.CallHead(query, map[string]any{"To_Account": []string{"bob"}}); a.Code != 0 || !strings.Contains(string(a.Raw), `"bob"`) {
+			t.Fatalf("repeat of a query: %s", a.Raw)
+		}
+	}
 	sub := alice.Head("im_open_status.ws_status_subscribe", 78)
 	for range 30 {
 		if a := alice.CallHead(sub, map[string]any{"To_Account": []string{"bob"}}); a.Code != 0 {
