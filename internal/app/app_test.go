@@ -147,8 +147,13 @@ func TestSnapshotDoesNotFollowItsRow(t *testing.T) {
 // TestPutReplacesAsAWhole: readers see one state of an application, and writers
 // of different applications do not undo each other.
 func TestPutReplacesAsAWhole(t *testing.T) {
+	const writers, rounds, others = 4, 200, 400
 	r := load(t)
-	const writers, rounds = 4, 100
+	for i := range others { // which make a Put slower, and so meet others
+		if err := r.Put(im.AppRow{ID: im.AppID(1000 + i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	state := func(w, n int) im.AppRow {
 		text := fmt.Sprint(n)
 		return im.AppRow{
@@ -162,6 +167,9 @@ func TestPutReplacesAsAWhole(t *testing.T) {
 			for n := range rounds {
 				if err := r.Put(state(w, n)); err != nil {
 					t.Error(err)
+				}
+				if a, err := r.Get(im.AppID(w + 1)); err != nil || a.Settings.MaxQuery != n {
+					t.Errorf("application %d is %+v, %v right after state %d", w+1, a, err, n)
 				}
 			}
 		})

@@ -179,6 +179,9 @@ func TestHandshakesThatAreNone(t *testing.T) {
 		if n := s.Metric(`porchlight_refused_total{reason="handshake"}`); n != "14" {
 			t.Errorf("%s handshakes were counted as refused, want 14", n)
 		}
+		if n := s.Metric("porchlight_connections"); n != "1" {
+			t.Errorf("%s connections are counted, want alice's alone", n)
+		}
 		alice.Must("heartbeat.alive", struct{}{})
 	})
 }

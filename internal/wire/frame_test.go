@@ -415,6 +415,16 @@ func TestBodyThatCannotBeEncodedIsAnInternalError(t *testing.T) {
 	}
 }
 
+func TestEveryASCIICharacterIsWrittenSoundly(t *testing.T) {
+	for c := range rune(0x80) {
+		text := string(c)
+		a := read(t, wire.AppendFailure(nil, "a."+text, nil, 1, im.Errorf(im.CodeInvalid, "%s", text)))
+		if got := a.Body["ErrorInfo"]; got != text || a.Head.Command != "a."+text {
+			t.Errorf("%q was read as %q, in the command as %q", text, got, a.Head.Command)
+		}
+	}
+}
+
 func TestTextsAreEscaped(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                            "",
