@@ -157,6 +157,18 @@ func TestWI7_WI9_WI12_LoginAnswer(t *testing.T) {
 	}
 }
 
+func TestWI24_TextCutInsideACharacter(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, bob := pair(t, s)
+	alice.Subscribe("bob")
+	head, err := json.Marshal(bob.Head("im_open_status.ws_set_custom_status", 500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.Write([]byte(`{"head":` + string(head) + `,"body":{"CustomStatus":"cut \ud83d"}}`))
+	alice.Sees("bob ONLINE cut \ufffd")
+}
+
 func TestWI8_TextAndBinary(t *testing.T) {
 	s := testkit.StartTCP(t)
 	alice, bob := s.ConnectTo("/info", "alice"), s.Login("bob") // the client checks the kind of each frame

@@ -20,8 +20,8 @@ import (
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
-// Request is one decoded frame of a client. Its strings are copies; Body
-// aliases the bytes that were decoded and lives no longer than they do.
+// Request is one decoded frame of a client. It aliases nothing of the bytes that
+// were decoded.
 type Request struct {
 	Head Head
 	Body jsontext.Value
@@ -54,6 +54,11 @@ var (
 	errBadText = errors.New("not valid UTF-8")
 )
 
+// halves lets half a pair of surrogates, written as an escape, stand for U+FFFD.
+// That is what JavaScript makes of a text that was cut inside a character, and
+// a client whose socket were closed for it would send it again and again.
+var halves = jsontext.AllowInvalidUTF8(true)
+
 // Decode reads one message into r. The error says what is wrong with it in
 // words fit for its sender; it quotes nothing of it.
 func Decode(msg []byte, r *Request) error {
@@ -64,7 +69,7 @@ func Decode(msg []byte, r *Request) error {
 		return errDepth
 	}
 	var f frame
-	if err := json.Unmarshal(msg, &f); err != nil {
+	if err := json.Unmarshal(msg, &f, halves); err != nil {
 		return describe(err)
 	}
 	if f.Head.Command == "" {
@@ -125,7 +130,7 @@ func DecodeBody(body jsontext.Value, v any) error {
 	if body.Kind() != '{' {
 		return im.Errorf(im.CodeInvalid, "the body is not a JSON object")
 	}
-	if err := json.Unmarshal(body, v); err != nil {
+	if err := json.Unmarshal(body, v, halves); err != nil {
 		return im.Errorf(im.CodeInvalid, "the body is invalid: %v", describe(err))
 	}
 	return nil
@@ -199,10 +204,7 @@ func appendHead(dst []byte, command string, seq jsontext.Value, now int64) []byt
 func appendString(dst []byte, s string) []byte {
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			out, err := jsontext.AppendQuote(dst, s)
-			if err != nil { // invalid UTF-8: what could be encoded stands
-				return out
-			}
+			out, _ := jsontext.AppendQuote(dst, s) // its error is of what it has replaced
 			return out
 		}
 	}

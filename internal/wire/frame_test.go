@@ -131,7 +131,6 @@ var unreadable = map[string]string{
 	"not UTF-8 in a value":         `{` + head + `,"body":{"x":"Marker` + "\xff" + `"}}`,
 	"not UTF-8 in a name":          `{` + head + `,"body":{"Marker` + "\xc3" + `":1}}`,
 	"a surrogate in UTF-8":         `{` + head + `,"body":"` + "\xed\xa0\x80" + `"}`,
-	"half a pair of surrogates":    `{` + head + `,"body":"\ud83dMarker"}`,
 	"a control character":          `{` + head + `,"body":"` + "\x01" + `Marker"}`,
 	"a line break in a string":     `{` + head + `,"body":"` + "\n" + `Marker"}`,
 	"an unknown escape":            `{` + head + `,"body":"\xMarker"}`,
@@ -268,7 +267,6 @@ func TestDecodeBody(t *testing.T) {
 		"a number as a text": {`{"CustomStatus":77177}`, wire.SetStatus{}, false},
 		"a name twice":       {`{"CustomStatus":"Marker","CustomStatus":"Marker"}`, wire.SetStatus{}, false},
 		"cut off":            {`{"CustomStatus":"Marker`, wire.SetStatus{}, false},
-		"not UTF-8":          {"{\"CustomStatus\":\"\xffMarker\"}", wire.SetStatus{}, false},
 	} {
 		var got wire.SetStatus
 		err := wire.DecodeBody(jsontext.Value(c.body), &got)
