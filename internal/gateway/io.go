@@ -3,7 +3,6 @@ package gateway
 import (
 	"errors"
 	"io"
-	"net"
 	"sync"
 	"syscall"
 	"time"
@@ -48,15 +47,9 @@ type writer struct {
 // descriptor of their own to wait on; each of their writes costs a goroutine.
 func (c *conn) initIO() {
 	c.out.c = c
-	sc, ok := c.nc.(*net.TCPConn)
-	if !ok {
+	if c.raw = rawOf(c.nc); c.raw == nil {
 		return
 	}
-	raw, err := sc.SyscallConn()
-	if err != nil {
-		return
-	}
-	c.raw = raw
 	c.rd.fn = c.tryRead
 	c.out.wr.fn = c.tryWrite
 }
@@ -90,9 +83,9 @@ func (c *conn) read() error {
 // tryRead reads if there are bytes; false makes the caller wait for some.
 func (c *conn) tryRead(fd uintptr) bool {
 	buf := buffers.Get().(*[]byte)
-	n, err := syscall.Read(int(fd), (*buf)[:readSize])
+	n, err := readFD(fd, (*buf)[:readSize])
 	for errors.Is(err, syscall.EINTR) {
-		n, err = syscall.Read(int(fd), (*buf)[:readSize])
+		n, err = readFD(fd, (*buf)[:readSize])
 	}
 	if errors.Is(err, syscall.EAGAIN) {
 		returnBuffer(buf)
