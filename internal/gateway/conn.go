@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"unicode/utf8"
@@ -24,8 +23,7 @@ type conn struct {
 	nc       net.Conn
 	raw      syscall.RawConn // nil where reads and writes must go through nc
 	app      im.AppID
-	instance uint64 // a hash of which page or process of the client it is, 0 if it does not say
-	peer     netip.Addr
+	instance uint64    // a hash of which page or process of the client it is, 0 if it does not say
 	opcode   ws.OpCode // of the frames it is sent
 	opened   int64     // Unix ms
 

@@ -186,6 +186,32 @@ func TestST13_NothingOlderFollowsAnAnswer(t *testing.T) {
 	}
 }
 
+// TestSessionsAreForgotten ends sessions in each way that there is and looks at
+// what the gateway remembers of them in the end.
+func TestSessionsAreForgotten(t *testing.T) {
+	g := newTestGateway(t, Limits{})
+	loggedOut, _ := tcpConn(t, g)
+	head := logIn(t, loggedOut, "alice")
+	head["servcmd"] = wire.CmdLogout
+	if err := loggedOut.feed(message(t, head, struct{}{})); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := tcpConn(t, g)
+	logIn(t, left, "bob")
+	left.finish()
+	again, _ := tcpConn(t, g)
+	logIn(t, again, "carol")
+	logIn(t, again, "dave") // on carol's socket
+	again.finish()
+	if len(g.memory.sessions) == 0 {
+		t.Fatal("nothing is remembered to begin with")
+	}
+	g.memory.forget(g.now() + memoryFor + 1)
+	if n := len(g.memory.sessions) + len(g.memory.logins); n != 0 {
+		t.Errorf("%d entries are left", n)
+	}
+}
+
 // TestSlowReaderIsDropped fills a connection whose peer does not read: its
 // statuses conflate, and too many answers end it.
 func TestSlowReaderIsDropped(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -207,9 +206,6 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	}
 	if r.URL.Path == "/info" {
 		c.opcode = ws.OpText
-	}
-	if ap, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		c.peer = ap.Addr().Unmap()
 	}
 	c.heard.Store(c.opened)
 	c.pinged.Store(c.opened)

@@ -201,7 +201,7 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 		return ok, nil //nolint:nilerr // no such session: it is over
 	}
 	if bound := k.c.session.Load(); bound == s {
-		defer k.c.session.CompareAndSwap(s, nil)
+		defer k.c.forget(s)
 		if k.c.endCause() == im.CauseNone {
 			defer k.c.until.Store(0) // a kicked session's socket stays, logged out
 		}
@@ -214,6 +214,13 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 		k.c.g.metrics.logouts.Inc()
 	}
 	return ok, nil
+}
+
+// forget takes a session that is over from its socket, which stays.
+func (c *conn) forget(s *session) {
+	if c.session.CompareAndSwap(s, nil) {
+		s.left(c, c.g.now())
+	}
 }
 
 func policyOf(a *app.App) status.Policy {
