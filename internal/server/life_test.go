@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store"
 	"github.com/porchlight-im/porchlight/internal/testkit"
 )
 
@@ -190,6 +193,31 @@ func TestSE8_LogoutSurvivesARestart(t *testing.T) {
 		if a := c.Return(bob); a.Code != 70001 {
 			t.Errorf("return after the logout: %d, want 70001", a.Code)
 		}
+	})
+}
+
+func TestSE10_RevocationEndsSessionsAndUserSigs(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		alice, bob := pair(t, s)
+		alice.Subscribe("bob")
+		old := s.UserSig("bob")
+		time.Sleep(time.Second)
+		now := time.Now().Unix()
+		s.RestartWith(func(ctx context.Context, st *store.Store) error {
+			return st.Revoke(ctx, im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, now)
+		})
+		alice = s.MustReturn(alice)
+		back := s.MustReturn(bob)
+		if kind := back.Kicked(); kind != 3 {
+			t.Errorf("KickType %d, want 3", kind)
+		}
+		if a := s.Connect("bob").TryLogin(old); a.Code != 70001 {
+			t.Errorf("an old UserSig: %d, want 70001", a.Code)
+		}
+		alice.Sees("bob UNLOGINED")
+		time.Sleep(time.Second)
+		s.Login("bob")
+		alice.Sees("bob ONLINE")
 	})
 }
 

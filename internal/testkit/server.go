@@ -3,6 +3,7 @@ package testkit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -76,16 +77,25 @@ func (s *Server) makeApps() {
 	if len(s.apps) == 0 {
 		return
 	}
-	st, err := store.Open(context.Background(), store.Config{Path: filepath.Join(s.data, "porchlight.db")})
+	s.onStore(func(ctx context.Context, st *store.Store) error {
+		for _, row := range s.apps {
+			if err := st.CreateApp(ctx, row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// onStore changes the data while no server runs.
+func (s *Server) onStore(change func(context.Context, *store.Store) error) {
+	s.t.Helper()
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Config{Path: filepath.Join(s.data, "porchlight.db")})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	for _, row := range s.apps {
-		if err := st.CreateApp(context.Background(), row); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	if err := st.Close(); err != nil {
+	if err := errors.Join(change(ctx, st), st.Close()); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -128,7 +138,16 @@ func (s *Server) Stop() {
 // Restart drains the server and starts another on its data.
 func (s *Server) Restart() {
 	s.t.Helper()
+	s.RestartWith(nil)
+}
+
+// RestartWith is Restart with a change to the data in between.
+func (s *Server) RestartWith(change func(context.Context, *store.Store) error) {
+	s.t.Helper()
 	s.Stop()
+	if change != nil {
+		s.onStore(change)
+	}
 	if s.memory != nil {
 		s.memory = NewListener()
 	}
