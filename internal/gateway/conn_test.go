@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -59,8 +60,33 @@ func (noStore) ClearWatching(context.Context, im.UserKey) error { return nil }
 
 const testKey = "a key that only these tests know"
 
+// fullStore is noStore on a disk that was full before the one session that it
+// holds could be closed.
+type fullStore struct {
+	noStore
+	open im.SessionRow
+}
+
+func (f *fullStore) OpenSession(_ context.Context, o im.Opening, _ int64) (int64, error) {
+	f.open = o.Session
+	return 1, nil
+}
+
+func (f *fullStore) User(context.Context, im.UserKey) (im.UserRow, error) {
+	return im.UserRow{Found: true, TinyID: 1, Sessions: []im.SessionRow{f.open}}, nil
+}
+
+func (*fullStore) CloseSessions(context.Context, im.UserKey, []im.SessionRow, []im.Mark, ...im.CustomRow) error {
+	return errors.New("disk full")
+}
+
 // newTestGateway makes a gateway on nothing.
 func newTestGateway(t testing.TB, lim Limits) *Gateway {
+	t.Helper()
+	return newTestGatewayOn(t, noStore{}, lim)
+}
+
+func newTestGatewayOn(t testing.TB, st status.Store, lim Limits) *Gateway {
 	t.Helper()
 	apps, err := app.Load(t.Context(), noStore{})
 	if err != nil {
@@ -72,7 +98,7 @@ func newTestGateway(t testing.TB, lim Limits) *Gateway {
 		Apps: apps, Accounts: accounts, Log: log, Limits: lim,
 		Sealer: usersig.NewSealer(bytes.Repeat([]byte("s"), 32)),
 		Status: status.New(status.Config{
-			Store: noStore{}, Lists: noStore{}, Accounts: accounts, Encode: wire.Encode,
+			Store: st, Lists: noStore{}, Accounts: accounts, Encode: wire.Encode,
 			Rules: status.DefaultRules(), Epoch: 1, Log: log,
 		}),
 	})
@@ -209,6 +235,24 @@ func TestSessionsAreForgotten(t *testing.T) {
 	g.memory.forget(g.now() + memoryFor + 1)
 	if n := len(g.memory.sessions) + len(g.memory.logins); n != 0 {
 		t.Errorf("%d entries are left", n)
+	}
+}
+
+// TestSE8_LogoutThatIsNotCommittedIsNeverAcknowledged gives a logout twice on a
+// disk that is full: the second is no more done than the first.
+func TestSE8_LogoutThatIsNotCommittedIsNeverAcknowledged(t *testing.T) {
+	c, peer := tcpConn(t, newTestGatewayOn(t, &fullStore{}, Limits{}))
+	got := frames(peer)
+	head := logIn(t, c, "alice")
+	<-got // the login's answer
+	head["servcmd"] = wire.CmdLogout
+	for range 2 {
+		if err := c.feed(message(t, head, struct{}{})); err != nil {
+			t.Fatal(err)
+		}
+		if f := <-got; !strings.Contains(f, `"ErrorCode":70500`) {
+			t.Errorf("answered %s", f)
+		}
 	}
 }
 

@@ -206,13 +206,13 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 			defer k.c.until.Store(0) // a kicked session's socket stays, logged out
 		}
 	}
-	if s.cause() == im.CauseNone {
-		s.end(im.CauseLogout)
-		if err := k.c.g.cfg.Status.End(ctx, s.Session, im.CauseLogout); err != nil {
-			return nil, err
-		}
-		k.c.g.metrics.logouts.Inc()
+	s.end(im.CauseLogout)
+	// Also where it is over: OK says that it is so for good, and whoever ended it
+	// may not have committed that yet.
+	if err := k.c.g.cfg.Status.End(ctx, s.Session, im.CauseLogout); err != nil {
+		return nil, err
 	}
+	k.c.g.metrics.logouts.Inc()
 	return ok, nil
 }
 

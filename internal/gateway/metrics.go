@@ -32,7 +32,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	}
 	m.frames = counter("frames_total", "Good frames that clients sent.")
 	m.unserved = counter("commands_unserved_total", "Commands that this server does not serve.")
-	m.logouts = counter("logouts_total", "Sessions that logged out.")
+	m.logouts = counter("logouts_total", "Logouts that were carried out, repeats too.")
 	m.panics = counter("connection_panics_total", "Connections that a mistake of the server ended.")
 	m.pushed = counter("statuses_pushed_total", "Statuses of others written to connections.")
 	m.logins = vec("logins_total", "code", "Logins by UserSig, by result: ok or the code of the refusal.")

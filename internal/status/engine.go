@@ -30,7 +30,8 @@ type Store interface {
 	// UserSig's time in Unix seconds. It refuses with CodeSigExpired or
 	// CodeBanned who was revoked or banned meanwhile.
 	OpenSession(ctx context.Context, o im.Opening, issued int64) (tinyID int64, err error)
-	// CloseSessions writes the end of sessions and what follows from it.
+	// CloseSessions writes the end of sessions and what follows from it; one
+	// that is closed keeps its time and cause.
 	CloseSessions(ctx context.Context, key im.UserKey, ended []im.SessionRow, marks []im.Mark, customs ...im.CustomRow) error
 	// SaveLive writes marks and custom statuses; none undoes a newer one.
 	SaveLive(ctx context.Context, marks []im.Mark, customs []im.CustomRow) error

@@ -122,6 +122,29 @@ func TestLogoutThatCannotBeWrittenStandsAndIsWrittenLater(t *testing.T) {
 	})
 }
 
+// TestSE8_RepeatedLogoutIsAnsweredAfterItsCommitToo repeats a logout that could
+// not be written, while another device keeps the account in memory.
+func TestSE8_RepeatedLogoutIsAnsweredAfterItsCommitToo(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		login(t, e, "bob", 1, im.Android)
+		web, _ := login(t, e, "bob", 2, im.Web)
+		f.setFailing(true)
+		for range 2 {
+			if err := e.End(t.Context(), web.Session, im.CauseLogout); !errors.Is(err, errDisk) {
+				t.Fatalf("got %v, want the disk's error", err)
+			}
+		}
+		f.setFailing(false)
+		if err := e.End(t.Context(), web.Session, im.CauseLogout); err != nil {
+			t.Fatal(err)
+		}
+		user, _ := f.User(t.Context(), key("bob"))
+		if user.Sessions[1].Closed == 0 || f.mark("bob") != im.MarkOut {
+			t.Errorf("acknowledged, and the store holds %+v and mark %d", user.Sessions[1], f.mark("bob"))
+		}
+	})
+}
+
 // TestNothingIsLeftBehind runs many sessions and subscriptions through all
 // their ends and looks for what stays.
 func TestNothingIsLeftBehind(t *testing.T) {

@@ -89,7 +89,8 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	}
 	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id})
 	for _, row := range losers {
-		marks, customs := e.endLocal(a, row)
+		e.endLocal(a, row)
+		marks, customs := e.kept(l.User, row.Platform)
 		e.durable.ended(l.User, nil, marks, customs)
 	}
 	return Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Fresh: true}, nil
@@ -159,13 +160,17 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	}
 	defer e.release(a)
 	i := a.find(s.Inst)
-	if i < 0 || a.row.Sessions[i].Closed != 0 {
+	if i < 0 || a.row.Sessions[i].Opened != s.Opened {
 		return nil
 	}
 	row := a.row.Sessions[i]
-	row.Closed, row.Cause = e.now(), c
-	marks, customs := e.endLocal(a, row)
+	if row.Closed == 0 {
+		row.Closed, row.Cause = e.now(), c
+		e.endLocal(a, row)
+	}
+	// One that had ended is written again: what ended it may have failed to.
 	rows := []im.SessionRow{row}
+	marks, customs := e.kept(s.UserKey, row.Platform)
 	if err := e.cfg.Store.CloseSessions(ctx, s.UserKey, rows, marks, customs...); err != nil {
 		e.durable.ended(s.UserKey, rows, marks, customs)
 		return fmt.Errorf("close session of %s: %w", s.User, err)
@@ -173,9 +178,8 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	return nil
 }
 
-// endLocal ends a session in memory, tells its connection, and gives what is
-// to be kept of it.
-func (e *Engine) endLocal(a *account, row im.SessionRow) ([]im.Mark, []im.CustomRow) {
+// endLocal ends a session in memory and tells its connection.
+func (e *Engine) endLocal(a *account, row im.SessionRow) {
 	if i := a.find(row.Inst); i >= 0 {
 		a.row.Sessions[i] = row
 	}
@@ -187,18 +191,28 @@ func (e *Engine) endLocal(a *account, row im.SessionRow) ([]im.Mark, []im.Custom
 			break
 		}
 	}
-	fx := e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: e.mayReturn(a, row)})
+	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: e.mayReturn(a, row)})
 	if out != nil {
 		out.End(row.Cause)
 	}
-	var customs []im.CustomRow
-	for i := range fx.marks {
-		fx.marks[i].Rev = e.nextRev()
+}
+
+// kept gives what is to be kept of a user after a session on a platform ended:
+// as they stand, so that writing it twice does no harm.
+func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs []im.CustomRow) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := mark{state: im.MarkOut, at: e.now()}
+	u := s.users[key]
+	if u != nil {
+		m = u.marks[p]
 	}
-	if fx.cleared {
-		customs = []im.CustomRow{{User: a.key, Rev: e.nextRev()}}
+	marks = []im.Mark{{User: key, Platform: p, State: m.state, At: m.at, Rev: e.nextRev()}}
+	if u == nil || u.shown.General != im.Online {
+		customs = []im.CustomRow{{User: key, Rev: e.nextRev()}}
 	}
-	return fx.marks, customs
+	return marks, customs
 }
 
 // mayReturn reports whether other sessions on the platform were open when the

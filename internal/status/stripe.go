@@ -58,9 +58,7 @@ func (e *Engine) dropIdleLocked(s *stripe, u *user) {
 
 // step locks the user's stripe, steps, tells whoever is to know, and hands the
 // marks to be written.
-func (e *Engine) step(key im.UserKey, ev event) effects {
-	return e.stepThen(key, ev, nil)
-}
+func (e *Engine) step(key im.UserKey, ev event) { e.stepThen(key, ev, nil) }
 
 // stepIf is step under a condition on the user.
 func (e *Engine) stepIf(key im.UserKey, ev event, cond func(*user) bool) {
@@ -99,8 +97,8 @@ func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before stri
 	return fx
 }
 
-// keepLocked hands what a step wants kept to the durable writer, save for a
-// logout, whose caller writes it and waits. The writer's own lock is a leaf.
+// keepLocked hands what a step wants kept to the durable writer, save for the end
+// of a session, whose caller writes what is kept then and waits. The writer's own lock is a leaf.
 func (e *Engine) keepLocked(u *user, ev event, fx effects) {
 	if ev.kind == evEnd {
 		return
