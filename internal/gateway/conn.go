@@ -256,7 +256,7 @@ func (c *conn) message(op ws.OpCode, msg []byte) error {
 		return c.leaveUnread()
 	}
 	var req wire.Request
-	if err := wire.Decode(msg, &req); err != nil {
+	if err := wire.Decode(msg, c.g.lim.FrameDepth, &req); err != nil {
 		c.g.metrics.bad.WithLabelValues("frame").Inc()
 		refusal := im.Errorf(im.CodeBadRequest, "the frame cannot be read: %v", err)
 		c.reply(wire.AppendFailure(nil, wire.PushError, nil, c.g.cfg.Now().Unix(), refusal))

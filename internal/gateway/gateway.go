@@ -47,6 +47,7 @@ type Limits struct {
 	TokenBytes     int           // a UserSig as it is sent
 	TokenInflated  int           // the same, inflated
 	FrameBytes     int           // a message from a client
+	FrameDepth     int           // nesting of its JSON
 	QueueBytes     int           // what may wait for one connection
 	QueueFrames    int           // the same in frames
 	PushItems      int           // statuses in one frame
@@ -127,6 +128,7 @@ func (l *Limits) fill() {
 	}{
 		{&l.Burst, im.PushBurst},
 		{&l.FrameBytes, im.MaxFrameBytes},
+		{&l.FrameDepth, im.MaxFrameDepth},
 		{&l.QueueBytes, im.MaxQueueBytes},
 		{&l.QueueFrames, im.MaxQueueFrames},
 		{&l.PushItems, im.MaxPushItems},

@@ -68,6 +68,7 @@ type LimitsConfig struct {
 	TokenBytes     int           `yaml:"token_bytes"`     // a UserSig as it is sent
 	TokenInflated  int           `yaml:"token_inflated"`  // the same, inflated
 	FrameBytes     int           `yaml:"frame_bytes"`     // a message from a client
+	FrameDepth     int           `yaml:"frame_depth"`     // nesting of its JSON
 	QueueBytes     int           `yaml:"queue_bytes"`     // what may wait for one connection
 	QueueFrames    int           `yaml:"queue_frames"`    // the same in frames
 	PushItems      int           `yaml:"push_items"`      // statuses in one frame
@@ -113,7 +114,7 @@ func DefaultConfig() Config {
 			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
 			Write: im.WriteDeadline, CommandTimeout: im.CommandTimeout, TokenSkew: im.TokenSkew,
 			TokenBytes: im.MaxTokenBytes, TokenInflated: im.MaxTokenInflated,
-			FrameBytes: im.MaxFrameBytes, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
+			FrameBytes: im.MaxFrameBytes, FrameDepth: im.MaxFrameDepth, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
 			PushItems: im.MaxPushItems, Sockets: im.MaxSockets,
 			CommandRate: im.CommandRate, CommandBurst: im.CommandBurst, DrainFor: im.DrainFor,
 		},

@@ -315,7 +315,8 @@ func (c Config) limits() gateway.Limits {
 	return gateway.Limits{
 		PreLogin: l.PreLogin, DeadWeb: l.DeadWeb, DeadNative: l.DeadNative, KickLinger: l.KickLinger,
 		Write: l.Write, CommandTimeout: l.CommandTimeout, Skew: l.TokenSkew,
-		TokenBytes: l.TokenBytes, TokenInflated: l.TokenInflated, FrameBytes: l.FrameBytes, QueueBytes: l.QueueBytes, QueueFrames: l.QueueFrames,
+		TokenBytes: l.TokenBytes, TokenInflated: l.TokenInflated, FrameBytes: l.FrameBytes, FrameDepth: l.FrameDepth,
+		QueueBytes: l.QueueBytes, QueueFrames: l.QueueFrames,
 		PushItems: l.PushItems, Sockets: l.Sockets,
 		CommandRate: l.CommandRate, CommandBurst: l.CommandBurst, DrainFor: l.DrainFor,
 		Hello: g.Hello, Ping: g.Ping, Tick: g.Tick, Burst: g.Burst,

@@ -138,6 +138,22 @@ func TestInflateHostileHeadersAreValid(t *testing.T) {
 	}
 }
 
+// BenchmarkStandardInflateHostile is what compress/zlib makes of the stream of
+// BenchmarkVerifyHostile.
+func BenchmarkStandardInflateHostile(b *testing.B) {
+	stream := hostile(3000)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, err := zlib.NewReader(bytes.NewReader(stream))
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadAll(io.LimitReader(r, 11)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // FuzzInflate compares with compress/flate: data as a whole stream, and as the
 // body of one with a right head and checksum.
 func FuzzInflate(f *testing.F) {

@@ -36,7 +36,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.SetBytes(int64(len(msg)))
 	for b.Loop() {
 		var r wire.Request
-		if err := wire.Decode(msg, &r); err != nil {
+		if err := wire.Decode(msg, im.MaxFrameDepth, &r); err != nil {
 			b.Fatal(err)
 		}
 		var body wire.SetStatus

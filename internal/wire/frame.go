@@ -59,13 +59,13 @@ var (
 // a client whose socket were closed for it would send it again and again.
 var halves = jsontext.AllowInvalidUTF8(true)
 
-// Decode reads one message into r. The error says what is wrong with it in
+// Decode reads one message, nested no deeper than depth, into r. The error says what is wrong with it in
 // words fit for its sender; it quotes nothing of it.
-func Decode(msg []byte, r *Request) error {
+func Decode(msg []byte, depth int, r *Request) error {
 	if !utf8.Valid(msg) {
 		return errBadText
 	}
-	if tooDeep(msg, im.MaxFrameDepth) {
+	if tooDeep(msg, depth) {
 		return errDepth
 	}
 	var f frame

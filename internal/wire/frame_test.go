@@ -24,7 +24,7 @@ const officialFrame = `{"head":{"ver":"v4","platform":7,"websdkappid":537048168,
 
 func TestDecodeReadsAnOfficialFrame(t *testing.T) {
 	var got wire.Request
-	if err := wire.Decode([]byte(officialFrame), &got); err != nil {
+	if err := wire.Decode([]byte(officialFrame), im.MaxFrameDepth, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := wire.Request{
@@ -41,7 +41,7 @@ func TestDecodeReadsAnOfficialFrame(t *testing.T) {
 func TestDecodeReadsAFirstLogin(t *testing.T) {
 	var got wire.Request
 	msg := `{"head":{"identifier":"alice","usersig":"eJw*-_","sdkappid":1400000001,"platform":2,"servcmd":"im_open_status.wslogin","seq":1},"body":{}}`
-	if err := wire.Decode([]byte(msg), &got); err != nil {
+	if err := wire.Decode([]byte(msg), im.MaxFrameDepth, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := wire.Head{
@@ -79,7 +79,7 @@ func TestDecodeTakesWhatIsOddButSound(t *testing.T) {
 		"the largest app and platform": `{"head":{"servcmd":"a.b","seq":1,"sdkappid":9223372036854775807,"platform":-9223372036854775808}}`,
 	} {
 		var r wire.Request
-		if err := wire.Decode([]byte(msg), &r); err != nil {
+		if err := wire.Decode([]byte(msg), im.MaxFrameDepth, &r); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if r.Head.Command != "a.b" {
@@ -149,7 +149,7 @@ func TestWI20_DecodeRefusesWhatCannotBeRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := wire.Request{Head: wire.Head{Command: "earlier"}, Body: jsontext.Value("{}")}
 			r := kept
-			err := wire.Decode([]byte(msg), &r)
+			err := wire.Decode([]byte(msg), im.MaxFrameDepth, &r)
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
@@ -188,7 +188,7 @@ func TestSeqIsANumberOrAShortStringAndComesBackAsItWas(t *testing.T) {
 		`[` + strings.Repeat("1,", 20) + `1]`: false,
 	} {
 		var r wire.Request
-		err := wire.Decode([]byte(`{"head":{"servcmd":"a.b","seq": `+seq+` },"body":{}}`), &r)
+		err := wire.Decode([]byte(`{"head":{"servcmd":"a.b","seq": `+seq+` },"body":{}}`), im.MaxFrameDepth, &r)
 		if (err == nil) != ok {
 			t.Errorf("seq %s: error %v, want accepted %v", seq, err, ok)
 		}
@@ -211,7 +211,7 @@ func TestSeqIsANumberOrAShortStringAndComesBackAsItWas(t *testing.T) {
 func TestRequestsHeadOutlivesItsMessage(t *testing.T) {
 	msg := []byte(officialFrame)
 	var r wire.Request
-	if err := wire.Decode(msg, &r); err != nil {
+	if err := wire.Decode(msg, im.MaxFrameDepth, &r); err != nil {
 		t.Fatal(err)
 	}
 	body := bytes.Clone(r.Body)
@@ -234,7 +234,7 @@ func TestRequestsHeadOutlivesItsMessage(t *testing.T) {
 func TestBodyCannotBeAppendedIntoItsMessage(t *testing.T) {
 	msg := []byte(officialFrame)
 	var r wire.Request
-	if err := wire.Decode(msg, &r); err != nil {
+	if err := wire.Decode(msg, im.MaxFrameDepth, &r); err != nil {
 		t.Fatal(err)
 	}
 	_ = append(r.Body, "########"...)

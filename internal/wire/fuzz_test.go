@@ -56,7 +56,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, msg []byte) {
 		before := bytes.Clone(msg)
 		var r wire.Request
-		err := wire.Decode(msg, &r)
+		err := wire.Decode(msg, im.MaxFrameDepth, &r)
 		if !bytes.Equal(msg, before) {
 			t.Fatalf("%q was changed to %q", before, msg)
 		}
@@ -130,7 +130,7 @@ func TestOfficialFramesAreAccepted(t *testing.T) {
 			t.Fatal(err)
 		}
 		var r wire.Request
-		if err := wire.Decode(msg.Bytes(), &r); err != nil {
+		if err := wire.Decode(msg.Bytes(), im.MaxFrameDepth, &r); err != nil {
 			t.Fatalf("%s: %v", msg.Bytes(), err)
 		}
 		want := wire.Head{Command: head["servcmd"].(string), AppID: int64(head["sdkappid"].(uint32)), Platform: int64(head["platform"].(int))}
