@@ -143,8 +143,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		return cmd.serve(ctx, k)
 	}
 	s, err := c.authenticate(ctx, k.req.Head.A2)
-	if cause, over := endedCause(err); over && wire.KickType(cause) != 0 {
-		// The kick itself tells the client; this must not tell it again.
+	if cause, over := endedCause(err); over && (wire.KickType(cause) != 0 || cause == im.CauseLogout) {
+		// The client knows, or the kick itself tells it: this must not end what
+		// follows, a logged-out socket among it.
 		if !cmd.itself {
 			return nil, im.Err(im.CodeNotLoggedIn)
 		}

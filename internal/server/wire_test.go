@@ -239,6 +239,19 @@ func TestWI11_WI17_SE6_SE7_KickLeavesNoGhost(t *testing.T) {
 	}
 }
 
+func TestWI17_StartUnderWayAtALogout(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice := s.Login("alice")
+	alice.Sees("alice ONLINE")
+	alice.Must("im_open_status.wslogout", struct{}{})
+	alice.Must("recentcontact.get_contact_group", struct{}{})
+	alice.Ready()
+	if a := alice.Call("im_open_status.ws_set_custom_status", map[string]any{"CustomStatus": "x"}); a.Code != 6014 {
+		t.Errorf("a command after the logout: %d, want 6014", a.Code)
+	}
+	alice.SeesNothing()
+}
+
 func TestWI11_KickedSocketIsClosedInTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testkit.Server) {
 		first := s.Login("bob")
