@@ -179,9 +179,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 	case err != nil:
 		return nil, err
 	case cmd.changing:
-		s.remember(name, seq, k.req.Body, payload)
+		s.remember(name, seq, k.req.Body, payload, c.g.now())
 	case cmd.window != unlimited:
-		s.remember(name, seq, k.req.Body, nil) // not to be counted again
+		s.remember(name, seq, k.req.Body, nil, c.g.now()) // not to be counted again
 	}
 	return payload, nil
 }

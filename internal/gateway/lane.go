@@ -4,9 +4,8 @@ import "github.com/porchlight-im/porchlight/internal/im"
 
 // pending is the newest notice about one user that is not written yet.
 type pending struct {
-	n    *im.Notice
-	base im.Status // what the receiver was last told, if told
-	told bool
+	n     *im.Notice
+	first *im.Notice // its Prev is what the receiver was last told; nil where that is unsure
 }
 
 // put takes a notice in the place of an older one, and reports whether one was
@@ -14,12 +13,18 @@ type pending struct {
 // both are; sure is false while an answer may be telling it something else.
 func (p *pending) put(n *im.Notice, sure bool) (conflated bool) {
 	if p.n == nil {
-		*p = pending{n: n, base: n.Prev, told: sure && n.Prev.General != im.Unknown}
+		*p = pending{n: n}
+		if sure && n.Prev.General != im.Unknown {
+			p.first = n
+		}
 		return false
 	}
-	p.n, p.told = n, p.told && sure
-	if p.told && n.Status == p.base {
-		p.n = nil
+	p.n = n
+	if !sure {
+		p.first = nil
+	}
+	if p.first != nil && n.Status == p.first.Prev {
+		*p = pending{}
 	}
 	return true
 }
@@ -48,7 +53,7 @@ func (l *lane) empty() bool { return len(l.entries) == l.gaps }
 // doubt says that the receiver may be told of any of them otherwise.
 func (l *lane) doubt() {
 	for i := range l.entries {
-		l.entries[i].told = false
+		l.entries[i].first = nil
 	}
 }
 

@@ -80,7 +80,7 @@ func (o *outbox) push(q queued) {
 func (o *outbox) hold() {
 	o.mu.Lock()
 	o.held++
-	o.own.told = false
+	o.own.first = nil
 	o.lane.doubt()
 	o.mu.Unlock()
 }

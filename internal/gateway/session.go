@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"hash/maphash"
@@ -28,6 +29,8 @@ type session struct {
 	mu      sync.Mutex // level 0; guards all below
 	windows [windows]window
 	answers []answer
+
+	latest atomic.Int64 // when the last of answers was given, Unix ms, 0 for none
 }
 
 func (s *session) cause() im.Cause { return im.Cause(s.ended.Load()) }
@@ -106,17 +109,29 @@ func (s *session) answered(command, seq string, body []byte) (payload []byte, ag
 	return nil, false
 }
 
-// remember keeps an answer.
-func (s *session) remember(command, seq string, body, payload []byte) {
+// remember keeps an answer that was given now, for a while.
+func (s *session) remember(command, seq string, body, payload []byte, now int64) {
 	if len(payload) > answerBytes || seq == "" {
 		return
 	}
+	s.latest.Store(now)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.answers) >= answersKept {
 		s.answers = append(s.answers[:0], s.answers[1:]...)
 	}
-	s.answers = append(s.answers, answer{command, seq, maphash.Bytes(bodySeed, body), payload})
+	s.answers = append(s.answers, answer{command, seq, maphash.Bytes(bodySeed, body), bytes.Clone(payload)})
+}
+
+// forget drops the answers if they are old: a client repeats what it waits for,
+// and it does not wait that long.
+func (s *session) forget(now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now-s.latest.Load() > memoryFor {
+		s.answers = nil
+		s.latest.Store(0)
+	}
 }
 
 // memory holds the sessions that have or lately had a socket.
@@ -139,7 +154,8 @@ func loginRequest(user im.UserKey, instance uint64, seq []byte) uint64 {
 	}{user, instance, maphash.Bytes(bodySeed, seq)}) | 1
 }
 
-// memoryFor is how long, in ms, a session without a socket is remembered.
+// memoryFor is how long, in ms, a session without a socket is remembered, and an
+// answer of one that has.
 const memoryFor = 60_000
 
 func (m *memory) init() {
@@ -184,13 +200,23 @@ func (m *memory) repeated(k uint64, user im.UserKey) *session {
 	return nil
 }
 
-// forget drops the sessions that have had no socket for long.
+// forget drops the sessions that have had no socket for long, and old answers of
+// the others.
 func (m *memory) forget(now int64) {
+	for _, s := range m.sift(now) {
+		s.forget(now)
+	}
+}
+
+// sift gives the sessions that have answers to forget.
+func (m *memory) sift(now int64) (old []*session) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for id, s := range m.sessions {
 		if gone := s.gone.Load(); gone != 0 && now-gone > memoryFor {
 			delete(m.sessions, id)
+		} else if latest := s.latest.Load(); latest != 0 && now-latest > memoryFor {
+			old = append(old, s)
 		}
 	}
 	for k, s := range m.logins {
@@ -198,6 +224,7 @@ func (m *memory) forget(now int64) {
 			delete(m.logins, k)
 		}
 	}
+	return old
 }
 
 // count gives how many sessions have a socket.

@@ -29,13 +29,13 @@ func DefaultRules() Rules {
 // general status stands nowhere in it: it is computed.
 type user struct {
 	key      im.UserKey
-	sessions []session          // live, or within a grace
-	marks    [im.Platforms]mark // how the user stands on each platform
-	custom   string             // shown only while Online
-	shown    im.Status          // what all have been told
-	seq      uint64             // of the latest version
-	changed  int64              // when shown last changed, Unix ms
-	shell                       // the shell's own; the core never looks
+	sessions []session // live, or within a grace
+	marks    marks     // how the user stands on each platform
+	custom   string    // shown only while Online
+	shown    im.Status // what all have been told
+	seq      uint64    // of the latest version
+	changed  int64     // when shown last changed, Unix ms
+	shell              // the shell's own; the core never looks
 }
 
 // session is one session that makes its user Online.
@@ -52,6 +52,25 @@ type session struct {
 type mark struct {
 	state im.MarkState
 	at    int64
+}
+
+// marks holds a mark for each platform, laid out to be small.
+type marks struct {
+	at    [im.Platforms]int64
+	state [im.Platforms]im.MarkState
+}
+
+func (m *marks) get(p im.Platform) mark { return mark{m.state[p], m.at[p]} }
+
+func (m *marks) set(p im.Platform, to mark) { m.state[p], m.at[p] = to.state, to.at }
+
+// lostPush calls f with the time of each mark that may make its user Offline.
+func (m *marks) lostPush(f func(at int64)) {
+	for p, state := range m.state {
+		if state == im.MarkLost && im.Platform(p).HasPush() {
+			f(m.at[p])
+		}
+	}
 }
 
 // kind says what happened.
@@ -176,7 +195,7 @@ func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
 // where a mark says so, until the grace for that is over.
 func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
 	for _, m := range ev.marks {
-		u.marks[m.Platform] = mark{state: m.State, at: m.At}
+		u.marks.set(m.Platform, mark{state: m.State, at: m.At})
 		if m.State == im.MarkLive {
 			u.sessions = append(u.sessions, session{
 				platform: m.Platform, final: im.MarkLost,
@@ -203,10 +222,10 @@ func (u *user) leave(p im.Platform, state im.MarkState, now int64, fx *effects) 
 
 // mark sets a platform's mark; a mark that says nothing new is not written.
 func (u *user) mark(p im.Platform, state im.MarkState, now int64, fx *effects) {
-	if u.marks[p].state == state {
+	if u.marks.get(p).state == state {
 		return
 	}
-	u.marks[p] = mark{state: state, at: now}
+	u.marks.set(p, mark{state: state, at: now})
 	fx.marks = append(fx.marks, im.Mark{User: u.key, Platform: p, State: state, At: now})
 }
 
@@ -237,12 +256,13 @@ func (u *user) general(now int64, r *Rules) im.General {
 	if len(u.sessions) > 0 {
 		return im.Online
 	}
-	for p, m := range u.marks {
-		if im.Platform(p).HasPush() && m.state == im.MarkLost && now < m.at+r.PushReachable.Milliseconds() {
-			return im.Offline
+	general := im.Unlogined
+	u.marks.lostPush(func(at int64) {
+		if now < at+r.PushReachable.Milliseconds() {
+			general = im.Offline
 		}
-	}
-	return im.Unlogined
+	})
+	return general
 }
 
 // nextWake says when time alone may change the status.
@@ -257,11 +277,7 @@ func (u *user) nextWake(now int64, r *Rules) int64 {
 		soonest(u.sessions[i].until)
 	}
 	if u.shown.General == im.Offline {
-		for p, m := range u.marks {
-			if im.Platform(p).HasPush() && m.state == im.MarkLost {
-				soonest(m.at + r.PushReachable.Milliseconds())
-			}
-		}
+		u.marks.lostPush(func(at int64) { soonest(at + r.PushReachable.Milliseconds()) })
 	}
 	return wake
 }

@@ -6,7 +6,7 @@ import "github.com/porchlight-im/porchlight/internal/im"
 // who watches them, encoded once.
 func (e *Engine) tellLocked(u *user, prev im.Status) {
 	e.stats.changes.Add(1)
-	if u.own == nil && len(u.watchers) == 0 {
+	if u.own == nil && u.watchers.len() == 0 {
 		return
 	}
 	n := e.noticeLocked(u, prev)
@@ -17,12 +17,12 @@ func (e *Engine) tellLocked(u *user, prev im.Status) {
 		}
 	}
 	told := 0
-	for r := range u.watchers {
+	u.watchers.each(func(r *receiver) {
 		for _, o := range r.outboxes() {
 			o.Others(n)
 			told++
 		}
-	}
+	})
 	e.stats.deliveries.Add(int64(told))
 }
 

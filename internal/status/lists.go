@@ -87,7 +87,8 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 	if err != nil || len(add) == 0 {
 		return failed, err
 	}
-	list := slices.DeleteFunc(slices.Clone(a.row.Watching), oneOf(add))
+	list := make([]im.UserID, 0, len(a.row.Watching)+len(add))
+	list = slices.DeleteFunc(append(list, a.row.Watching...), oneOf(add))
 	list = append(list, add...)
 	var evicted []im.UserID
 	if over := len(list) - limit; over > 0 {
@@ -102,8 +103,9 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 	a.row.Watching = list
 	e.quit(a, evicted)
 	if a.registered {
-		for _, u := range add {
-			e.watch(a, u, nil, 0)
+		fresh := list[len(list)-len(add):]
+		for i, u := range fresh {
+			fresh[i] = e.watch(a, u, nil, 0)
 		}
 	}
 	return failed, nil

@@ -155,30 +155,28 @@ func (e *Engine) register(a *account, out Outbox, since int64) {
 	if a.registered && out == nil {
 		return
 	}
-	for _, target := range a.row.Watching {
-		e.watch(a, target, out, since)
+	for i, target := range a.row.Watching {
+		a.row.Watching[i] = e.watch(a, target, out, since)
 	}
 	a.registered = true
 }
 
 // watch makes the account hear of target. If the target's status changed after
-// since, out is told at once.
-func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) {
+// since, out is told at once. It gives the target's ID as the target has it, so
+// that all the lists it stands in share one text.
+func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) im.UserID {
 	key := im.UserKey{App: a.key.App, User: target}
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u := e.userLocked(s, key)
-	if u.watchers == nil {
-		u.watchers = make(map[*receiver]struct{})
-	}
-	if _, ok := u.watchers[&a.receiver]; !ok {
-		u.watchers[&a.receiver] = struct{}{}
+	if u.watchers.add(&a.receiver) {
 		e.stats.watches.Add(1)
 	}
 	if out != nil && u.changed > since {
 		out.Others(e.noticeLocked(u, im.Status{}))
 	}
+	return u.key.User
 }
 
 // unwatch undoes watch.
@@ -191,14 +189,10 @@ func (e *Engine) unwatch(a *account, target im.UserID) {
 	if u == nil {
 		return
 	}
-	if _, ok := u.watchers[&a.receiver]; !ok {
+	if !u.watchers.remove(&a.receiver) {
 		return
 	}
-	delete(u.watchers, &a.receiver)
 	e.stats.watches.Add(-1)
-	if len(u.watchers) == 0 {
-		u.watchers = nil
-	}
 	e.dropIdleLocked(s, u)
 }
 

@@ -206,7 +206,7 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 	m := mark{state: im.MarkOut, at: e.now()}
 	u := s.users[key]
 	if u != nil {
-		m = u.marks[p]
+		m = u.marks.get(p)
 	}
 	marks = []im.Mark{{User: key, Platform: p, State: m.state, At: m.at, Rev: e.nextRev()}}
 	if u == nil || u.shown.General != im.Online {

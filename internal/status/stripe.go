@@ -23,9 +23,9 @@ type stripe struct {
 
 // shell is what the shell hangs on a user. Guarded by the stripe.
 type shell struct {
-	watchers map[*receiver]struct{} // who is told
-	own      *receiver              // the user's own devices, nil while none is connected
-	timerAt  int64                  // the soonest timer that is set for the user, 0 for none
+	watchers watchers  // who is told
+	own      *receiver // the user's own devices, nil while none is connected
+	timerAt  int64     // the soonest timer that is set for the user, 0 for none
 }
 
 var hashSeed = maphash.MakeSeed()
@@ -48,7 +48,7 @@ func (e *Engine) userLocked(s *stripe, key im.UserKey) *user {
 // dropIdleLocked forgets the user if nothing is lost by it but the version,
 // which the floor keeps rising.
 func (e *Engine) dropIdleLocked(s *stripe, u *user) {
-	if len(u.watchers) > 0 || u.own != nil || !u.idle() {
+	if u.watchers.len() > 0 || u.own != nil || !u.idle() {
 		return
 	}
 	s.floor, s.floorAt = max(s.floor, u.seq), max(s.floorAt, u.changed)

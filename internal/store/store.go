@@ -220,7 +220,7 @@ func durable(path string) []pragma {
 func writePragmas(path string) []pragma {
 	return append(durable(path),
 		pragma{"journal_size_limit", "67108864"}, // what a burst leaves of the WAL
-		pragma{"cache_size", "-8192"},            // KiB: a commit of hundreds of logins fits
+		pragma{"cache_size", "-4096"},            // KiB: a commit of hundreds of logins fits
 	)
 }
 
