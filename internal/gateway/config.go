@@ -31,32 +31,41 @@ func getAbilities(_ context.Context, k *call) ([]byte, error) {
 // getConfig tells the client the limits that differ from the ones it was built
 // with. A version of 0 is the one it has.
 func getConfig(_ context.Context, k *call) ([]byte, error) {
-	body := wire.Config{Answer: wire.OK(), Text: "{}", Expires: refetch, AppID: uint32(k.app.ID)}
-	if text := cloudConfig(&k.app.Settings); text != "" {
+	body := configured(k.app.ID, cloudConfig(&k.app.Settings))
+	return wire.AppendAnswer(nil, k.req.Head.Command, k.req.Head.Seq, k.now, body), nil
+}
+
+// configured gives a configuration with a version of its own.
+func configured(id im.AppID, text string) wire.Config {
+	body := wire.Config{Answer: wire.OK(), Text: "{}", Expires: refetch, AppID: uint32(id)}
+	if text != "" {
 		h := fnv.New32a()
 		_, _ = h.Write([]byte(text)) // a hash takes all
 		body.Text, body.Version = text, int64(h.Sum32())|1
 	}
-	return wire.AppendAnswer(nil, k.req.Head.Command, k.req.Head.Seq, k.now, body), nil
+	return body
 }
 
 // cloudConfig gives the client's configuration as the text of a flat JSON
-// object, or "" where the application has the limits of the original. The three
-// counts go together or not at all: the client looks at the first only.
+// object, or "" where the application has the limits that clients are built with.
 func cloudConfig(s *app.Settings) string {
-	config := map[string]string{}
-	if s.MaxQuery != im.MaxQuery || s.MaxSubscribe != im.MaxSubscribe || s.MaxUnsubscribe != im.MaxSubscribe {
-		config["status_query_count"] = strconv.Itoa(s.MaxQuery)
-		config["status_sub_count"] = strconv.Itoa(s.MaxSubscribe)
-		config["status_unsub_count"] = strconv.Itoa(s.MaxUnsubscribe)
-	}
-	if s.CallsPerWindow != im.MaxCallsWindow || s.CallsWindow != im.CallsWindow {
-		config["cmd_frequency_limit"] = frequencies(s)
-	}
-	if len(config) == 0 {
+	if limitsConfig(s) == builtIn {
 		return ""
 	}
-	text, _ := json.Marshal(config) // strings alone: cannot fail
+	return limitsConfig(s)
+}
+
+var builtIn = func() string { s := app.DefaultSettings(); return limitsConfig(&s) }()
+
+// limitsConfig gives the limits that a client can be told. The three counts go
+// together: the client looks at the first only.
+func limitsConfig(s *app.Settings) string {
+	text, _ := json.Marshal(map[string]string{ // strings alone: cannot fail
+		"status_query_count":  strconv.Itoa(s.MaxQuery),
+		"status_sub_count":    strconv.Itoa(s.MaxSubscribe),
+		"status_unsub_count":  strconv.Itoa(s.MaxUnsubscribe),
+		"cmd_frequency_limit": frequencies(s),
+	})
 	return string(text)
 }
 

@@ -288,6 +288,8 @@ func (c *conn) Heard() int64 { return c.heard.Load() }
 
 // End says that the session is over, or that another socket took this one's
 // place. A kicked client is told; its socket stays open a while for its logout.
+// One whose UserSig or key is over, or whom an administrator threw out, loses its
+// socket at the next sweep: the answer that is being made comes first.
 func (c *conn) End(cause im.Cause) {
 	c.out.forgetAll()
 	if cause == im.CauseBreak {
@@ -297,13 +299,13 @@ func (c *conn) End(cause im.Cause) {
 	if s := c.session.Load(); s != nil {
 		s.end(cause)
 	}
-	if wire.KickType(cause) == 0 {
-		return
+	if wire.KickType(cause) != 0 {
+		c.reply(wire.AppendKick(nil, cause))
 	}
-	c.reply(wire.AppendKick(nil, cause))
-	linger := c.g.lim.KickLinger.Milliseconds()
-	if cause == im.CauseKickAdmin {
-		linger = closeLinger
+	switch cause {
+	case im.CauseExpiry, im.CauseKickAdmin:
+		c.lingerUntil(c.g.now())
+	case im.CauseKickSame, im.CauseKickOther:
+		c.lingerUntil(c.g.now() + c.g.lim.KickLinger.Milliseconds())
 	}
-	c.lingerUntil(c.g.now() + linger)
 }

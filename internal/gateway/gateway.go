@@ -82,6 +82,7 @@ type Gateway struct {
 	hub     hub
 	memory  memory
 	readers sync.WaitGroup
+	tasks   sync.WaitGroup // ends of sessions and the like, beside the connections
 	drains  atomic.Bool
 }
 
@@ -150,6 +151,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	wg.Go(func() { g.flush.run(ctx) })
 	wg.Go(func() { g.sweep(ctx) })
 	wg.Wait()
+	g.tasks.Wait()
 	return nil
 }
 

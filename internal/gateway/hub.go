@@ -116,10 +116,15 @@ func (g *Gateway) sweep(ctx context.Context) {
 		}
 		now := g.now()
 		due = g.hub.pick(due[:0], func(c *conn) bool { return c.due(now) })
+		var expired []*session
 		for i, c := range due {
+			if s := c.expired(now); s != nil {
+				expired = append(expired, s)
+			}
 			c.tend(now)
 			due[i] = nil
 		}
+		g.endAll(expired, im.CauseExpiry)
 		if now-forgot >= forgetEvery {
 			g.memory.forget(now)
 			forgot = now
@@ -131,7 +136,7 @@ func (g *Gateway) sweep(ctx context.Context) {
 func (c *conn) due(now int64) bool {
 	until := c.until.Load()
 	return until != 0 && until <= now || now >= c.deadAt() || now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds() ||
-		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now) || c.settling.Load()
+		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now) != nil || c.settling.Load()
 }
 
 // deadAt gives when the client is lost if nothing more is heard.
@@ -143,11 +148,12 @@ func (c *conn) deadAt() int64 {
 	return c.heard.Load() + dead.Milliseconds()
 }
 
-// expired reports whether the UserSig beneath a session that still stands is
-// over.
-func (c *conn) expired(now int64) bool {
-	s := c.session.Load()
-	return s != nil && s.cause() == im.CauseNone && now/1000 > s.Expires
+// expired gives the session if it still stands and its UserSig is over.
+func (c *conn) expired(now int64) *session {
+	if s := c.session.Load(); s != nil && s.cause() == im.CauseNone && now/1000 > s.Expires {
+		return s
+	}
+	return nil
 }
 
 // settleMost is how long, in ms, a client that has logged in is waited for.
@@ -162,7 +168,7 @@ func (c *conn) tend(now int64) {
 	case until != 0 && until <= now && c.endCause() != im.CauseNone:
 		_ = c.nc.Close() // it was sent a close and has not answered
 	case until != 0 && until <= now:
-		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "the session was ended and no logout came")
+		c.putOut()
 	case now >= c.deadAt():
 		c.setCause(im.CauseSilence)
 		c.g.metrics.dropped.WithLabelValues("silence").Inc()
@@ -170,24 +176,27 @@ func (c *conn) tend(now int64) {
 	case !c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds():
 		c.g.metrics.dropped.WithLabelValues("prelogin").Inc()
 		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "no good frame in time")
-	case c.expired(now):
-		go c.expire()
 	case now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds():
 		c.pinged.Store(now)
 		c.out.control(ws.OpPing, nil)
 	}
 }
 
-// expire ends the session whose UserSig is over. The client learns it from the
-// answer to its next command.
-func (c *conn) expire() {
-	s := c.session.Load()
-	if s == nil {
-		return
+// putOut closes the socket of a session that is over.
+func (c *conn) putOut() {
+	cause := im.CauseNone
+	if s := c.session.Load(); s != nil {
+		cause = s.cause()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.g.lim.CommandTimeout)
-	defer cancel()
-	c.g.endSession(ctx, s, im.CauseExpiry)
+	switch cause {
+	case im.CauseExpiry:
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "the UserSig has expired or its key was withdrawn; log in with a new one")
+	case im.CauseKickAdmin:
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "an administrator ended the session")
+		_ = c.nc.Close() // whether it answers the close or not
+	default:
+		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "the session was ended and no logout came")
+	}
 }
 
 // Connections gives how many sockets are open.

@@ -13,20 +13,17 @@ type pending struct {
 // both are; sure is false while an answer may be telling it something else.
 func (p *pending) put(n *im.Notice, sure bool) (conflated bool) {
 	if p.n == nil {
-		*p = pending{n: n}
-		if sure && n.Prev.General != im.Unknown {
-			p.first = n
-		}
-		return false
+		p.first = n
 	}
+	conflated = p.n != nil
 	p.n = n
-	if !sure {
+	switch told := sure && p.first != nil && p.first.Prev.General != im.Unknown; {
+	case !told:
 		p.first = nil
-	}
-	if p.first != nil && n.Status == p.first.Prev {
+	case n.Status == p.first.Prev:
 		*p = pending{}
 	}
-	return true
+	return conflated
 }
 
 // take empties it.

@@ -155,6 +155,9 @@ func (k *call) resume(ctx context.Context, s *session) error {
 // bind makes the socket its session's, and answers the login.
 func (k *call) bind(s *session, at status.Attached) {
 	k.c.link = at.Link
+	if k.c.endCause() == im.CauseNone {
+		k.c.until.Store(0) // the end of the session before it is no end of this one
+	}
 	k.c.session.Store(s)
 	s.joined(k.c)
 	lim := &k.c.g.lim

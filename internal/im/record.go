@@ -91,3 +91,58 @@ type AppKey struct {
 	NotAfter  int64
 	Withdrawn bool
 }
+
+// AuditRow says who ordered what, for good. It is kept in the transaction of the
+// change itself.
+type AuditRow struct {
+	ID     int64  // rises with each row of the installation; 0 before it is kept
+	At     int64  // Unix milliseconds
+	Actor  string // who ordered it, such as "operator"
+	App    AppID
+	User   UserID // whom it is about, "" for the application itself
+	Action string // such as "app.create", "key.withdraw", "user.kick"
+	Detail string // what changed, for people; never a secret
+}
+
+// Order is what an operator or a back end orders about a user, in one
+// transaction: that UserSigs are dead, that the account is banned or not any
+// more, and what follows from it.
+type Order struct {
+	User    UserKey
+	Before  int64 // UserSigs of that second, Unix, and earlier are dead; 0 leaves that as it is
+	Ban     Ban
+	Ended   []SessionRow // sessions that it ends, with Closed and Cause set
+	Marks   []Mark
+	Customs []CustomRow
+	Audit   AuditRow // with an Action, or none is kept
+}
+
+// Ban is what an order says of the ban of an account.
+type Ban uint8
+
+// The bans.
+const (
+	BanKeep Ban = iota // as it is
+	BanSet
+	BanLift
+)
+
+// UserView is what the server knows of a user, for an operator.
+type UserView struct {
+	User          UserKey
+	TinyID        int64
+	Banned        bool
+	RevokedBefore int64 // Unix seconds, 0 for never
+	Status        Status
+	Version       Version
+	Sessions      []SessionView // open ones first, newest first
+	Watching      int           // users on the subscription list
+	Watchers      int           // accounts that watch the user now
+}
+
+// SessionView is one session of a user.
+type SessionView struct {
+	SessionRow
+	Connected bool
+	Until     int64 // end of its grace, Unix ms, 0 for none
+}

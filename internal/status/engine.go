@@ -76,6 +76,7 @@ type Outbox interface {
 type Config struct {
 	Store     Store
 	Lists     Lists
+	Orders    Orders
 	Accounts  Accounts
 	Encode    func(*im.Notice) // fills Item and Push; pure and quick
 	Rules     Rules
@@ -95,6 +96,7 @@ type Engine struct {
 	stripes [stripes]stripe
 	timers  timers
 	durable durable
+	muted   muted
 	stats   stats
 }
 

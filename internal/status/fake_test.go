@@ -21,6 +21,7 @@ type fakeStore struct {
 	customs map[im.UserKey]im.CustomRow
 	fail    bool
 	opened  int
+	orders  []im.Order
 }
 
 var errDisk = errors.New("disk full")
@@ -94,6 +95,19 @@ func (f *fakeStore) CloseSessions(ctx context.Context, key im.UserKey, ended []i
 	row := f.rows[key]
 	f.closeLocked(&row, ended)
 	f.rows[key] = row
+	return nil
+}
+
+func (f *fakeStore) Revoke(ctx context.Context, o im.Order) error {
+	if err := f.CloseSessions(ctx, o.User, o.Ended, o.Marks, o.Customs...); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	row := f.rows[o.User]
+	row.RevokedBefore, row.Banned = max(row.RevokedBefore, o.Before), o.Ban == im.BanSet || row.Banned && o.Ban == im.BanKeep
+	f.rows[o.User] = row
+	f.orders = append(f.orders, o)
 	return nil
 }
 
@@ -238,7 +252,7 @@ func said(n *im.Notice) string {
 
 func newEngine(f *fakeStore) *Engine {
 	return New(Config{
-		Store: f, Lists: f, Accounts: f, Encode: func(*im.Notice) {}, Rules: DefaultRules(),
+		Store: f, Lists: f, Orders: f, Accounts: f, Encode: func(*im.Notice) {}, Rules: DefaultRules(),
 		Epoch: 1, Log: slog.New(slog.DiscardHandler),
 	})
 }

@@ -16,6 +16,9 @@ func (e *Engine) tellLocked(u *user, prev im.Status) {
 			e.stats.own.Add(1)
 		}
 	}
+	if e.muted.has(u.key.App) {
+		return
+	}
 	told := 0
 	u.watchers.each(func(r *receiver) {
 		for _, o := range r.outboxes() {

@@ -173,7 +173,7 @@ func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) im
 	if u.watchers.add(&a.receiver) {
 		e.stats.watches.Add(1)
 	}
-	if out != nil && u.changed > since {
+	if out != nil && u.changed > since && !e.muted.has(a.key.App) {
 		out.Others(e.noticeLocked(u, im.Status{}))
 	}
 	return u.key.User

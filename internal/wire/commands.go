@@ -31,7 +31,9 @@ const (
 
 // The commands of frames that the server sends unasked.
 const (
-	PushEvents = "im_open_push.msg_push"
-	PushKick   = "im_open_status.stat_forceoffline"
-	PushError  = "porchlight.error" // a frame that could not be read, so not answered by name
+	PushEvents    = "im_open_push.msg_push"
+	PushKick      = "im_open_status.stat_forceoffline"
+	PushAbilities = "im_sdk_config_mgr.push_imsdk_purchase_bitsv2" // an [Abilitied]
+	PushConfig    = "im_sdk_config_mgr.push_configv2"              // a [Config]
+	PushError     = "porchlight.error"                             // a frame that could not be read, so not answered by name
 )

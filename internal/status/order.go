@@ -1,0 +1,165 @@
+package status
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+)
+
+// Orders keeps what is ordered about users, under the promise of [Store].
+type Orders interface {
+	// Revoke writes an order as a whole.
+	Revoke(ctx context.Context, o im.Order) error
+}
+
+// Kick ends all sessions of a user and makes every UserSig of this second and
+// before dead for good. nil says that it is committed; an error that nothing was
+// done. It refuses with CodeNoAccount who does not exist. actor is who orders it.
+func (e *Engine) Kick(ctx context.Context, key im.UserKey, actor string) error {
+	return e.throwOut(ctx, key, im.BanKeep, im.AuditRow{Actor: actor, Action: "user.kick"})
+}
+
+// Ban is [Engine.Kick], and refuses every login until [Engine.Unban].
+func (e *Engine) Ban(ctx context.Context, key im.UserKey, actor string) error {
+	return e.throwOut(ctx, key, im.BanSet, im.AuditRow{Actor: actor, Action: "user.ban"})
+}
+
+// Unban lets a user log in again, with a UserSig from after the ban.
+func (e *Engine) Unban(ctx context.Context, key im.UserKey, actor string) error {
+	a, err := e.acquireKnown(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer e.release(a)
+	order := im.Order{User: key, Ban: im.BanLift, Audit: im.AuditRow{Actor: actor, Action: "user.unban"}}
+	if err := e.commit(ctx, order); err != nil {
+		return err
+	}
+	a.row.Banned = false
+	return nil
+}
+
+// acquireKnown is acquire for a user who must exist.
+func (e *Engine) acquireKnown(ctx context.Context, key im.UserKey) (*account, error) {
+	a, err := e.acquire(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("load user %s: %w", key.User, err)
+	}
+	if !a.row.Found {
+		e.release(a)
+		return nil, im.Err(im.CodeNoAccount)
+	}
+	return a, nil
+}
+
+// commit writes an order.
+func (e *Engine) commit(ctx context.Context, o im.Order) error {
+	o.Audit.At, o.Audit.App, o.Audit.User = e.now(), o.User.App, o.User.User
+	if err := e.cfg.Orders.Revoke(ctx, o); err != nil {
+		return fmt.Errorf("%s %s: %w", o.Audit.Action, o.User.User, err)
+	}
+	return nil
+}
+
+// throwOut commits the end of all that a user has and then carries it out, in
+// the account's turn, so that no login comes in between.
+func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit im.AuditRow) error {
+	a, err := e.acquireKnown(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer e.release(a)
+	now := e.cfg.Now()
+	order := im.Order{User: key, Before: now.Unix(), Ban: ban, Audit: audit}
+	for _, row := range a.row.Sessions {
+		if row.Closed == 0 {
+			row.Closed, row.Cause = now.UnixMilli(), im.CauseKickAdmin
+			order.Ended = append(order.Ended, row)
+		}
+	}
+	here := e.platforms(key, order.Ended)
+	for _, p := range here {
+		order.Marks = append(order.Marks, im.Mark{User: key, Platform: p, State: im.MarkOut, At: now.UnixMilli(), Rev: e.nextRev()})
+	}
+	if e.cfg.Rules.Grace[im.CauseKickAdmin] == 0 {
+		order.Customs = []im.CustomRow{{User: key, Rev: e.nextRev()}}
+	}
+	if err := e.commit(ctx, order); err != nil {
+		return err
+	}
+	a.row.RevokedBefore = max(a.row.RevokedBefore, order.Before)
+	a.row.Banned = a.row.Banned || ban == im.BanSet
+	// Where they were lost before where they are, so that a page's end does not
+	// show that of a phone.
+	for _, p := range here {
+		e.step(key, event{kind: evEnd, inst: noInst, platform: p, cause: im.CauseKickAdmin})
+	}
+	for _, row := range order.Ended {
+		e.endLocal(a, row)
+	}
+	return nil
+}
+
+// noInst is the number of no session: they have 31 bits.
+const noInst im.InstID = 1<<32 - 1
+
+// platforms gives where a user is or was lost, or had one of these sessions.
+func (e *Engine) platforms(key im.UserKey, rows []im.SessionRow) (here []im.Platform) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[key]
+	for p := range im.Platform(im.Platforms) {
+		there := slices.ContainsFunc(rows, func(r im.SessionRow) bool { return r.Platform == p })
+		if u != nil {
+			state := u.marks.get(p).state
+			there = there || state == im.MarkLive || state == im.MarkLost
+		}
+		if there {
+			here = append(here, p)
+		}
+	}
+	return here
+}
+
+// Show gives what is known of a user, for an operator. It refuses with
+// CodeNoAccount who does not exist.
+func (e *Engine) Show(ctx context.Context, key im.UserKey) (im.UserView, error) {
+	a, err := e.acquireKnown(ctx, key)
+	if err != nil {
+		return im.UserView{}, err
+	}
+	defer e.release(a)
+	v := im.UserView{
+		User: key, TinyID: a.row.TinyID, Banned: a.row.Banned, RevokedBefore: a.row.RevokedBefore,
+		Watching: len(a.row.Watching),
+	}
+	found, _ := e.lookup(key)
+	v.Status, v.Version = found.Status, found.Version
+	for _, row := range a.row.Sessions {
+		v.Sessions = append(v.Sessions, im.SessionView{SessionRow: row, Connected: a.linked(row.Inst)})
+	}
+	slices.SortStableFunc(v.Sessions, func(x, y im.SessionView) int {
+		if xOpen, yOpen := x.Closed == 0, y.Closed == 0; xOpen != yOpen {
+			if xOpen {
+				return -1
+			}
+			return 1
+		}
+		return int(min(1, max(-1, y.Opened-x.Opened)))
+	})
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[key]; u != nil {
+		v.Watchers = u.watchers.len()
+		for i := range v.Sessions {
+			if j := u.find(v.Sessions[i].Inst); j >= 0 {
+				v.Sessions[i].Until = u.sessions[j].until
+			}
+		}
+	}
+	return v, nil
+}
