@@ -20,6 +20,7 @@ type App struct {
 	ID       im.AppID
 	Name     string
 	Enabled  bool
+	Created  int64       // Unix milliseconds
 	Keys     []im.AppKey // with the withdrawn ones; usersig judges which are active
 	Admins   map[im.UserID]bool
 	Settings Settings
@@ -70,12 +71,24 @@ func fromRow(row im.AppRow) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{ID: row.ID, Name: row.Name, Enabled: row.Enabled, Keys: slices.Clone(row.Keys), Settings: settings}
+	a := &App{
+		ID: row.ID, Name: row.Name, Enabled: row.Enabled, Created: row.Created,
+		Keys: slices.Clone(row.Keys), Settings: settings,
+	}
 	a.Admins = make(map[im.UserID]bool, len(row.Admins))
 	for _, u := range row.Admins {
 		a.Admins[u] = true
 	}
 	return a, nil
+}
+
+// row gives the application as the store keeps it, its administrators by name.
+// It shares nothing with the snapshot.
+func (a *App) row() im.AppRow {
+	return im.AppRow{
+		ID: a.ID, Name: a.Name, Enabled: a.Enabled, Created: a.Created,
+		Keys: slices.Clone(a.Keys), Admins: slices.Sorted(maps.Keys(a.Admins)), Settings: a.Settings.Changed(),
+	}
 }
 
 // Get gives an application. It refuses with CodeNoApp one that does not exist
@@ -97,12 +110,17 @@ func (r *Registry) Put(row im.AppRow) error {
 	if err != nil {
 		return err
 	}
+	r.put(a)
+	return nil
+}
+
+func (r *Registry) put(a *App) {
 	for {
 		old := r.apps.Load()
 		apps := maps.Clone(*old)
-		apps[row.ID] = a
+		apps[a.ID] = a
 		if r.apps.CompareAndSwap(old, &apps) {
-			return nil
+			return
 		}
 	}
 }

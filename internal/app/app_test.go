@@ -24,9 +24,9 @@ type broken struct{ err error }
 
 func (b broken) Apps(context.Context) ([]im.AppRow, error) { return nil, b.err }
 
-func load(t *testing.T, list ...im.AppRow) *app.Registry {
+func load(t testing.TB, s app.Store) *app.Registry {
 	t.Helper()
-	r, err := app.Load(t.Context(), rows(list))
+	r, err := app.Load(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +49,12 @@ func wants(t *testing.T, r *app.Registry, id im.AppID, code im.Code) {
 }
 
 func TestWI16_UnknownAndDisabledApplicationsAreRefused(t *testing.T) {
-	r := load(t, im.AppRow{ID: 1, Enabled: true}, im.AppRow{ID: 2})
+	r := load(t, rows{{ID: 1, Enabled: true}, {ID: 2}})
 	wants(t, r, 1, im.CodeOK)
 	wants(t, r, 2, im.CodeAppDisabled)
 	wants(t, r, 3, im.CodeNoApp)
 	wants(t, r, 0, im.CodeNoApp)
-	wants(t, load(t), 1, im.CodeNoApp)
+	wants(t, load(t, rows{}), 1, im.CodeNoApp)
 	if im.CodeNoApp != 70020 || im.CodeAppDisabled != 60016 {
 		t.Errorf("the codes are %d and %d", im.CodeNoApp, im.CodeAppDisabled)
 	}
@@ -62,16 +62,16 @@ func TestWI16_UnknownAndDisabledApplicationsAreRefused(t *testing.T) {
 
 func TestApplicationHasAllOfItsRow(t *testing.T) {
 	keys := []im.AppKey{{ID: 1, Secret: "one", Withdrawn: true}, {ID: 2, Secret: "two", NotBefore: 5, NotAfter: 6}}
-	r := load(t, im.AppRow{
+	r := load(t, rows{{
 		ID: 1400000001, Name: "shop", Enabled: true, Created: 7, Keys: keys,
 		Admins: []im.UserID{"root", "administrator"}, Settings: map[string]string{"limit.query": "3"},
-	})
+	}})
 	got, err := r.Get(1400000001)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &app.App{
-		ID: 1400000001, Name: "shop", Enabled: true, Keys: keys,
+		ID: 1400000001, Name: "shop", Enabled: true, Created: 7, Keys: keys,
 		Admins: map[im.UserID]bool{"root": true, "administrator": true}, Settings: app.DefaultSettings(),
 	}
 	want.Settings.MaxQuery = 3
@@ -97,7 +97,7 @@ func TestLoadPassesOnWhatIsWrong(t *testing.T) {
 }
 
 func TestPutAddsAndReplaces(t *testing.T) {
-	r := load(t, im.AppRow{ID: 1, Enabled: true, Name: "old"})
+	r := load(t, rows{{ID: 1, Enabled: true, Name: "old"}})
 	before, err := r.Get(1)
 	if err != nil {
 		t.Fatal(err)
@@ -131,7 +131,7 @@ func TestSnapshotDoesNotFollowItsRow(t *testing.T) {
 	row := im.AppRow{
 		ID: 1, Enabled: true, Keys: []im.AppKey{{ID: 1, Secret: "one"}}, Admins: []im.UserID{"root"}, Settings: map[string]string{"limit.query": "3"},
 	}
-	r := load(t, row)
+	r := load(t, rows{row})
 	row.Keys[0].Withdrawn = true
 	row.Admins[0] = "mallory"
 	row.Settings["limit.query"] = "4"
@@ -147,8 +147,8 @@ func TestSnapshotDoesNotFollowItsRow(t *testing.T) {
 // TestPutReplacesAsAWhole: readers see one state of an application, and writers
 // of different applications do not undo each other.
 func TestPutReplacesAsAWhole(t *testing.T) {
-	const writers, rounds, others = 4, 200, 400
-	r := load(t)
+	const writers, rounds, others = 4, 200, 400 // rounds are also values of limit.query
+	r := load(t, rows{})
 	for i := range others { // which make a Put slower, and so meet others
 		if err := r.Put(im.AppRow{ID: im.AppID(1000 + i)}); err != nil {
 			t.Fatal(err)
@@ -164,7 +164,7 @@ func TestPutReplacesAsAWhole(t *testing.T) {
 	var wg sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
-			for n := range rounds {
+			for n := 1; n <= rounds; n++ {
 				if err := r.Put(state(w, n)); err != nil {
 					t.Error(err)
 				}
@@ -193,7 +193,7 @@ func TestPutReplacesAsAWhole(t *testing.T) {
 	}
 	wg.Wait()
 	for w := range writers {
-		if a, err := r.Get(im.AppID(w + 1)); err != nil || a.Settings.MaxQuery != rounds-1 {
+		if a, err := r.Get(im.AppID(w + 1)); err != nil || a.Settings.MaxQuery != rounds {
 			t.Errorf("application %d ended as %+v, %v", w+1, a, err)
 		}
 	}

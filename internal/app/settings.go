@@ -2,43 +2,37 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
 // Settings are the switches, gates, policies and limits of an application. The
-// tag is the name under which one that differs from its default is stored.
+// tags are all there is to say of each: the name under which a value that
+// differs from the default is stored, the bounds, which are seconds for a
+// duration, and what it means, for the operator as for the reader here.
 type Settings struct {
-	// StatusOn switches user status on: query of others, subscribing and
-	// notices. Off, those calls fail with CodeStatusOff.
-	StatusOn bool `setting:"status.on"`
-	// StatusEdition says that the application's edition includes user status.
-	// Without it the calls fail with CodeEdition and the client refuses them
-	// by itself.
-	StatusEdition bool `setting:"status.edition"`
-	// FriendNotices tells users of their friends' statuses without a
-	// subscription.
-	FriendNotices bool `setting:"status.friend_notices"`
+	StatusOn      bool `setting:"status.on" doc:"Users may query and watch others' statuses; off, those calls fail with code 72001."`
+	StatusEdition bool `setting:"status.edition" doc:"The edition includes user status; without it clients refuse those calls (7013)."`
+	FriendNotices bool `setting:"status.friend_notices" doc:"Users are told of their friends' statuses without a subscription."`
 
-	// Login is the multi-login policy: single, dual, triple or multi.
-	Login im.Policy `setting:"login.policy"`
-	// NativeSessions is how many sessions a user may have on one native
-	// platform under the multi policy.
-	NativeSessions int `setting:"login.native_sessions"`
-	// WebSessions is how many web sessions a user may have.
-	WebSessions int `setting:"login.web_sessions"`
+	Login          im.Policy `setting:"login.policy" doc:"Platforms a user may be logged in from at once: single, dual, triple or multi."`
+	NativeSessions int       `setting:"login.native_sessions" min:"1" max:"100" doc:"Sessions of a user on one native platform under multi."`
+	WebSessions    int       `setting:"login.web_sessions" min:"1" max:"100" doc:"Web sessions of a user."`
 
-	MaxQuery       int           `setting:"limit.query"`        // users in one status query
-	MaxSubscribe   int           `setting:"limit.subscribe"`    // users in one subscribe
-	MaxUnsubscribe int           `setting:"limit.unsubscribe"`  // users in one unsubscribe
-	MaxSubscribed  int           `setting:"limit.subscribed"`   // length of a subscription list
-	MaxCustomBytes int           `setting:"limit.custom_bytes"` // length of a custom status; 100 at most
-	CallsPerWindow int           `setting:"limit.calls"`        // calls of one limited kind in a window, 0 for no limit
-	CallsWindow    time.Duration `setting:"limit.window"`
-	MaxTokenLife   time.Duration `setting:"limit.token_life"` // of a UserSig, 0 for no limit
+	MaxQuery       int           `setting:"limit.query" min:"1" max:"5000" doc:"Users in one status query."`
+	MaxSubscribe   int           `setting:"limit.subscribe" min:"1" max:"1000" doc:"Users in one subscribe."`
+	MaxUnsubscribe int           `setting:"limit.unsubscribe" min:"1" max:"1000" doc:"Users in one unsubscribe."`
+	MaxSubscribed  int           `setting:"limit.subscribed" min:"1" max:"10000" doc:"Users on a subscription list; the oldest make room."`
+	MaxCustomBytes int           `setting:"limit.custom_bytes" min:"0" max:"100" doc:"Bytes of UTF-8 in a custom status."`
+	CallsPerWindow int           `setting:"limit.calls" min:"0" max:"100000" doc:"Calls of one limited kind in limit.window; 0 for no limit."`
+	CallsWindow    time.Duration `setting:"limit.window" min:"1" max:"3600" doc:"The time over which limit.calls counts."`
+	MaxTokenLife   time.Duration `setting:"limit.token_life" min:"0" max:"315360000" doc:"Lifetime of a UserSig; 0 for no limit."`
 }
 
 // DefaultSettings gives what an application starts with.
@@ -52,60 +46,128 @@ func DefaultSettings() Settings {
 	}
 }
 
+// Setting describes one of the settings.
+type Setting struct {
+	Name     string
+	Kind     string // bool, int, duration or policy
+	Default  string // as a value is written
+	Doc      string // one sentence
+	Min, Max int64  // of an int, or of a duration in seconds; 0 and 0 for the other kinds
+}
+
+// Describe gives all settings, in the order of their fields.
+func Describe() []Setting {
+	defaults := reflect.ValueOf(DefaultSettings())
+	list := make([]Setting, defaults.NumField())
+	for i := range list {
+		tag := defaults.Type().Field(i).Tag
+		d := Setting{Name: tag.Get("setting"), Doc: tag.Get("doc"), Default: fmt.Sprint(defaults.Field(i))}
+		switch defaults.Field(i).Interface().(type) {
+		case bool:
+			d.Kind = "bool"
+		case im.Policy:
+			d.Kind = "policy"
+		case int:
+			d.Kind, d.Min, d.Max = "int", bound(tag.Get("min")), bound(tag.Get("max"))
+		case time.Duration:
+			d.Kind, d.Min, d.Max = "duration", bound(tag.Get("min")), bound(tag.Get("max"))
+		}
+		list[i] = d
+	}
+	return list
+}
+
+func bound(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		panic("app: a setting without a bound: " + err.Error())
+	}
+	return n
+}
+
+// Rows gives the values of all settings by name, as they are written.
+func (s Settings) Rows() map[string]string {
+	v := reflect.ValueOf(s)
+	rows := make(map[string]string, v.NumField())
+	for i, d := range Describe() {
+		rows[d.Name] = fmt.Sprint(v.Field(i))
+	}
+	return rows
+}
+
+// Changed gives those of the rows that differ from the defaults.
+func (s Settings) Changed() map[string]string {
+	rows := s.Rows()
+	for name, value := range DefaultSettings().Rows() {
+		if rows[name] == value {
+			delete(rows, name)
+		}
+	}
+	return rows
+}
+
 // ParseSettings gives the defaults with rows of names and values laid over
-// them. Unknown names and values out of range are errors.
+// them. Unknown names and values out of range are errors, which say what there
+// is and what is allowed.
 func ParseSettings(rows map[string]string) (Settings, error) {
 	s := DefaultSettings()
 	v := reflect.ValueOf(&s).Elem()
-	known := 0
-	for i := range v.NumField() {
-		name := v.Type().Field(i).Tag.Get("setting")
-		text, ok := rows[name]
+	unknown := maps.Clone(rows)
+	for i, d := range Describe() {
+		text, ok := rows[d.Name]
 		if !ok {
 			continue
 		}
-		known++
-		if err := parse(v.Field(i), text); err != nil {
-			return Settings{}, fmt.Errorf("setting %s: %w", name, err)
+		delete(unknown, d.Name)
+		if err := d.parse(v.Field(i).Addr().Interface(), text); err != nil {
+			return Settings{}, fmt.Errorf("setting %s: %w", d.Name, err)
 		}
 	}
-	if known < len(rows) {
-		return Settings{}, fmt.Errorf("%d settings are unknown to this version", len(rows)-known)
-	}
-	if s.MaxCustomBytes > im.MaxCustomBytes {
-		return Settings{}, fmt.Errorf("setting limit.custom_bytes: %d is over %d", s.MaxCustomBytes, im.MaxCustomBytes)
+	if len(unknown) > 0 {
+		first := slices.Min(slices.Collect(maps.Keys(unknown)))
+		return Settings{}, fmt.Errorf("setting %q: there is none of that name; there are %s", first, names())
 	}
 	return s, nil
 }
 
-func parse(field reflect.Value, text string) error {
-	switch p := field.Addr().Interface().(type) {
+func names() string {
+	var list []string
+	for _, d := range Describe() {
+		list = append(list, d.Name)
+	}
+	return strings.Join(list, ", ")
+}
+
+// parse reads a value of the setting into a field.
+func (d Setting) parse(field any, text string) error {
+	switch p := field.(type) {
 	case *bool:
 		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
 		*p = b
-		return err
 	case *int:
 		n, err := strconv.Atoi(text)
-		if err == nil && n < 0 {
-			err = fmt.Errorf("%d is below 0", n)
+		if err != nil || int64(n) < d.Min || int64(n) > d.Max {
+			return fmt.Errorf("%q is not a number from %d to %d", text, d.Min, d.Max)
 		}
 		*p = n
-		return err
 	case *time.Duration:
-		d, err := time.ParseDuration(text)
-		if err == nil && d < 0 {
-			err = fmt.Errorf("%s is below 0", d)
+		least, most := time.Duration(d.Min)*time.Second, time.Duration(d.Max)*time.Second
+		t, err := time.ParseDuration(text)
+		if err != nil || t%time.Second != 0 || t < least || t > most {
+			return fmt.Errorf("%q is not a time in whole seconds, such as 90s or 24h, from %s to %s", text, least, most)
 		}
-		*p = d
-		return err
+		*p = t
 	case *im.Policy:
 		policy, ok := im.ParsePolicy(text)
 		if !ok {
 			return fmt.Errorf("%q is no policy: single, dual, triple or multi", text)
 		}
 		*p = policy
-		return nil
 	default:
-		panic("app: a setting of type " + field.Type().String())
+		panic(fmt.Sprintf("app: a setting of type %T", field))
 	}
+	return nil
 }

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -97,9 +98,12 @@ func TestSettingsAtTheirEdges(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"status.on":          {"true", "false", "1", "0", "T", "FALSE"},
 		"login.policy":       {"single", "dual", "triple", "multi"},
-		"limit.query":        {"0", "+5", "007", "2147483647"},
+		"login.web_sessions": {"1", "100"},
+		"limit.query":        {"1", "+5", "007", "5000"},
 		"limit.custom_bytes": {"0", "100"},
-		"limit.window":       {"0", "0s", "1ns", "1.5h", "300ms", "2562047h"},
+		"limit.calls":        {"0", "100000"},
+		"limit.window":       {"1s", "0.5h", "3600s", "1h", "1000ms"},
+		"limit.token_life":   {"0", "0s", "1s", "87600h"},
 	} {
 		for _, text := range texts {
 			if _, err := app.ParseSettings(map[string]string{name: text}); err != nil {
@@ -114,13 +118,16 @@ func TestSettingsThatAreRefusedAreNamed(t *testing.T) {
 		"status.on":             {"", "yes", "on", "2", " true", "true "},
 		"status.friend_notices": {"null"},
 		"login.policy":          {"", "Dual", "policy0", "0", "single,multi"},
-		"login.native_sessions": {"", "-1", "1.5", "1e3", "one", "99999999999999999999", " 1", "0x10"},
-		"login.web_sessions":    {"-10"},
-		"limit.query":           {"-500"},
-		"limit.calls":           {"-1"},
+		"login.native_sessions": {"", "-1", "1.5", "1e3", "one", "99999999999999999999", " 1", "0x10", "0", "101"},
+		"login.web_sessions":    {"-10", "0", "101"},
+		"limit.query":           {"-500", "0", "5001"},
+		"limit.subscribe":       {"0", "1001"},
+		"limit.unsubscribe":     {"0", "1001"},
+		"limit.subscribed":      {"0", "10001"},
+		"limit.calls":           {"-1", "100001"},
 		"limit.custom_bytes":    {"101", "1000000", "-1"},
-		"limit.window":          {"", "5", "-5s", "-1ns", "5 s", "5d", "99999999h"},
-		"limit.token_life":      {"forever", "-1h"},
+		"limit.window":          {"", "5", "-5s", "-1ns", "5 s", "5d", "99999999h", "0s", "300ms", "1.5s", "3601s"},
+		"limit.token_life":      {"forever", "-1h", "1ns", "87600h1s"},
 	} {
 		for _, text := range texts {
 			got, err := app.ParseSettings(map[string]string{name: text, "status.edition": "false"})
@@ -134,6 +141,79 @@ func TestSettingsThatAreRefusedAreNamed(t *testing.T) {
 			if got != (app.Settings{}) {
 				t.Errorf("%s=%q: settings beside an error: %+v", name, text, got)
 			}
+		}
+	}
+}
+
+// TestRefusalsOfSettingsSayWhatIsAllowed: whoever reads one needs no page.
+func TestRefusalsOfSettingsSayWhatIsAllowed(t *testing.T) {
+	for row, want := range map[[2]string]string{
+		{"status.on", "yes"}:       `setting status.on: "yes" is neither true nor false`,
+		{"login.policy", "Dual"}:   `setting login.policy: "Dual" is no policy: single, dual, triple or multi`,
+		{"limit.query", "5001"}:    `setting limit.query: "5001" is not a number from 1 to 5000`,
+		{"limit.window", "2h"}:     `setting limit.window: "2h" is not a time in whole seconds, such as 90s or 24h, from 1s to 1h0m0s`,
+		{"limit.queries", "5"}:     `setting "limit.queries": there is none of that name; there are status.on, status.edition, `,
+		{"status.on\n", "true"}:    `setting "status.on\n": there is none`,
+		{"limit.token_life", "5d"}: `setting limit.token_life: "5d" is not a time in whole seconds, such as 90s or 24h, from 0s to 87600h0m0s`,
+	} {
+		if _, err := app.ParseSettings(map[string]string{row[0]: row[1]}); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s=%s gives %v, want %s", row[0], row[1], err, want)
+		}
+	}
+}
+
+// TestDescribeIsWhatParseDoes: the bounds that are told are those that hold.
+func TestDescribeIsWhatParseDoes(t *testing.T) {
+	defaults := app.DefaultSettings().Rows()
+	list := app.Describe()
+	if len(list) != len(values) || len(defaults) != len(values) {
+		t.Errorf("%d settings are described, %d have defaults, and there are %d", len(list), len(defaults), len(values))
+	}
+	for _, d := range list {
+		if _, known := values[d.Name]; !known || d.Default != defaults[d.Name] || !strings.HasSuffix(d.Doc, ".") || len(d.Doc) < 10 {
+			t.Errorf("not described well: %+v", d)
+		}
+		parses := func(n int64) bool {
+			text := strconv.FormatInt(n, 10)
+			if d.Kind == "duration" {
+				text += "s"
+			}
+			_, err := app.ParseSettings(map[string]string{d.Name: text})
+			return err == nil
+		}
+		switch d.Kind {
+		case "bool", "policy":
+			if d.Min != 0 || d.Max != 0 {
+				t.Errorf("a %s has bounds: %+v", d.Kind, d)
+			}
+		case "int", "duration":
+			if d.Min >= d.Max || parses(d.Min-1) || !parses(d.Min) || !parses(d.Max) || parses(d.Max+1) {
+				t.Errorf("these are not the bounds: %+v", d)
+			}
+		default:
+			t.Errorf("the kind of %+v", d)
+		}
+	}
+}
+
+func TestRowsAreReadBack(t *testing.T) {
+	texts := map[string]string{}
+	for name, v := range values {
+		texts[name] = v.text
+	}
+	for name, rows := range map[string]map[string]string{"defaults": nil, "all": texts, "one": {"limit.window": "1m30s"}} {
+		want, err := app.ParseSettings(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for way, rows := range map[string]map[string]string{"Rows": want.Rows(), "Changed": want.Changed()} {
+			got, err := app.ParseSettings(rows)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("%s, %s: %v (-want +got)\n%s", name, way, err, diff)
+			}
+		}
+		if len(want.Changed()) != len(rows) {
+			t.Errorf("%s: %d settings differ from their defaults: %v", name, len(rows), want.Changed())
 		}
 	}
 }

@@ -204,7 +204,7 @@ func TestSE10_RevocationEndsSessionsAndUserSigs(t *testing.T) {
 		time.Sleep(time.Second)
 		now := time.Now().Unix()
 		s.RestartWith(func(ctx context.Context, st *store.Store) error {
-			return st.Revoke(ctx, im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, now)
+			return st.Revoke(ctx, im.Order{User: im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, Before: now})
 		})
 		alice = s.MustReturn(alice)
 		back := s.MustReturn(bob)

@@ -134,15 +134,56 @@ func revokedBefore(ctx context.Context, q *sqlc.Queries, key im.UserKey) (int64,
 	return before, err
 }
 
-// Revoke makes the user's tokens of that second, Unix, and earlier dead for
-// good. It never takes back what a later revocation said, needs no account and
-// outlives it.
-func (s *Store) Revoke(ctx context.Context, key im.UserKey, before int64) error {
-	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
-		return q.Revoke(ctx, sqlc.RevokeParams{AppID: key.App, UserID: key.User, RevokedBefore: before})
-	})
+// Revoke carries out an order about a user. UserSigs of the second o.Before,
+// Unix, and earlier are dead for good; that never takes back what a later
+// revocation said, needs no account and outlives it. The ban is set or lifted,
+// the sessions are closed and the marks and custom statuses set as
+// [Store.CloseSessions] does it, and the audit row, which is about o.User
+// whatever it says, is kept if it has an Action.
+//
+// It does all of that, or nothing and gives an [im.Error] with
+// [im.CodeNoAccount] if a ban is to be set or lifted where there is no account.
+func (s *Store) Revoke(ctx context.Context, o im.Order) error {
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error { return revoke(ctx, q, o) })
 	if err != nil {
-		return fmt.Errorf("revoke tokens of %v: %w", key, err)
+		return fmt.Errorf("carry out the order about %v: %w", o.User, err)
+	}
+	return nil
+}
+
+func revoke(ctx context.Context, q *sqlc.Queries, o im.Order) error {
+	if err := setBan(ctx, q, o.User, o.Ban); err != nil { // first: it may refuse
+		return err
+	}
+	if o.Before > 0 {
+		err := q.Revoke(ctx, sqlc.RevokeParams{AppID: o.User.App, UserID: o.User.User, RevokedBefore: o.Before})
+		if err != nil {
+			return fmt.Errorf("revoke the tokens: %w", err)
+		}
+	}
+	if err := closeSessions(ctx, q, o.User, o.Ended); err != nil {
+		return err
+	}
+	if err := saveLive(ctx, q, o.Marks, o.Customs); err != nil {
+		return err
+	}
+	if o.Audit.Action == "" {
+		return nil
+	}
+	o.Audit.App, o.Audit.User = o.User.App, o.User.User
+	return createAudit(ctx, q, o.Audit)
+}
+
+func setBan(ctx context.Context, q *sqlc.Queries, key im.UserKey, ban im.Ban) error {
+	if ban == im.BanKeep {
+		return nil
+	}
+	n, err := q.SetBanned(ctx, sqlc.SetBannedParams{Banned: ban == im.BanSet, AppID: key.App, UserID: key.User})
+	if err != nil {
+		return fmt.Errorf("set the ban: %w", err)
+	}
+	if n == 0 {
+		return refuse(im.Err(im.CodeNoAccount))
 	}
 	return nil
 }

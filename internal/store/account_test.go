@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -49,10 +50,63 @@ func testAccounts(t *testing.T, s *store.Store) {
 }
 
 func testRevoke(t *testing.T, s *store.Store) {
-	for _, step := range []struct{ before, want int64 }{{100, 100}, {50, 100}, {100, 100}, {101, 101}} {
-		must(t, s.Revoke(t.Context(), alice, step.before))
+	for _, step := range []struct{ before, want int64 }{{100, 100}, {50, 100}, {100, 100}, {0, 100}, {-1, 100}, {101, 101}} {
+		must(t, s.Revoke(t.Context(), im.Order{User: alice, Before: step.before}))
 		equal(t, user(t, s, alice).RevokedBefore, step.want)
 	}
+}
+
+func testRevokeWithAllThatFollows(t *testing.T, s *store.Store) {
+	one, two := login(alice, 1, im.Web, 1000), login(alice, 2, im.Mac, 1001)
+	openSession(t, s, one)
+	tinyID := openSession(t, s, two)
+	must(t, s.SaveLive(t.Context(), nil, []im.CustomRow{{User: alice, Text: "here", Rev: 1}}))
+	ended := one.Session
+	ended.Closed, ended.Cause = 2000, im.CauseKickAdmin
+	out := im.Mark{User: alice, Platform: im.Web, State: im.MarkOut, At: 2000, Rev: 2_000_000}
+	order := im.Order{
+		User: alice, Before: 100, Ban: im.BanSet,
+		Ended: []im.SessionRow{ended, {Inst: 99, Closed: 1}}, Marks: []im.Mark{out}, Customs: []im.CustomRow{{User: alice, Rev: 2_000_000}},
+		Audit: im.AuditRow{At: 7, Actor: "operator", App: 5, User: "mallory", Action: "user.ban", Detail: "spam"},
+	}
+	must(t, s.Revoke(t.Context(), order))
+	want := im.UserRow{
+		Found: true, TinyID: tinyID, RevokedBefore: 100, Banned: true,
+		Sessions: []im.SessionRow{ended, two.Session}, Live: true, LastPresence: 2000,
+	}
+	equal(t, user(t, s, alice), want)
+	equal(t, live(t, s, 0)[alice].Custom, "")
+	banned := im.AuditRow{At: 7, Actor: "operator", App: testApp, User: "alice", Action: "user.ban", Detail: "spam"}
+	equal(t, audit(t, s), []im.AuditRow{banned})
+
+	// An order that says nothing of a thing leaves it; one without an action is not told.
+	must(t, s.Revoke(t.Context(), im.Order{User: alice}))
+	equal(t, user(t, s, alice), want)
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Ban: im.BanLift}))
+	want.Banned = false
+	equal(t, user(t, s, alice), want)
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Ban: im.BanLift}))
+	equal(t, audit(t, s), []im.AuditRow{banned})
+}
+
+func testBanNeedsAnAccount(t *testing.T, s *store.Store) {
+	openSession(t, s, login(alice, 1, im.Web, 1000))
+	before := s.Stats()
+	for _, ban := range []im.Ban{im.BanSet, im.BanLift} {
+		err := s.Revoke(t.Context(), im.Order{User: bob, Before: 100, Ban: ban, Audit: im.AuditRow{Action: "user.ban"}})
+		if !errors.Is(err, im.Err(im.CodeNoAccount)) {
+			t.Errorf("ban %d of nobody gives %v, want it refused", ban, err)
+		}
+	}
+	equal(t, user(t, s, bob), im.UserRow{})
+	equal(t, audit(t, s), []im.AuditRow{})
+	equal(t, s.Stats().Refused-before.Refused, 2)
+	equal(t, s.Stats().Failed, 0)
+	other := im.UserKey{App: testApp + 1, User: alice.User} // the ban of one application's alice is not the other's
+	openSession(t, s, login(other, 1, im.Web, 1000))
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Ban: im.BanSet}))
+	equal(t, user(t, s, other).Banned, false)
+	equal(t, user(t, s, alice).Banned, true)
 }
 
 func testAnyBytes(t *testing.T, s *store.Store) {

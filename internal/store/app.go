@@ -86,6 +86,45 @@ func createApp(ctx context.Context, q *sqlc.Queries, app im.AppRow) error {
 	if n == 0 {
 		return refuse(ErrExists)
 	}
+	return fillApp(ctx, q, app)
+}
+
+// SaveApp adds an application or replaces it as a whole, with its keys,
+// administrators and settings; when it was created stays as it was. With it goes
+// the audit row, which is about that application whatever it says. For the texts
+// holds what [Store.CreateApp] says.
+func (s *Store) SaveApp(ctx context.Context, app im.AppRow, audit im.AuditRow) error {
+	audit.App = app.ID
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
+		if err := saveApp(ctx, q, app); err != nil {
+			return err
+		}
+		return createAudit(ctx, q, audit)
+	})
+	if err != nil {
+		return fmt.Errorf("save application %d: %w", app.ID, err)
+	}
+	return nil
+}
+
+func saveApp(ctx context.Context, q *sqlc.Queries, app im.AppRow) error {
+	err := q.SaveApp(ctx, sqlc.SaveAppParams{
+		AppID: app.ID, Name: app.Name, Enabled: app.Enabled, Created: app.Created,
+	})
+	if err != nil {
+		return err
+	}
+	for _, drop := range []func(context.Context, im.AppID) error{q.ClearAppKeys, q.ClearAppAdmins, q.ClearAppSettings} {
+		if err := drop(ctx, app.ID); err != nil {
+			return fmt.Errorf("clear what it had: %w", err)
+		}
+	}
+	return fillApp(ctx, q, app)
+}
+
+// fillApp adds the keys, administrators and settings of an application that has
+// none.
+func fillApp(ctx context.Context, q *sqlc.Queries, app im.AppRow) error {
 	for _, k := range app.Keys {
 		err := q.CreateAppKey(ctx, sqlc.CreateAppKeyParams{
 			AppID: app.ID, KeyID: k.ID, Secret: k.Secret,

@@ -32,12 +32,45 @@ func testApps(t *testing.T, s *store.Store) {
 	equal(t, apps, []im.AppRow{bare, full})
 }
 
+func testSaveApp(t *testing.T, s *store.Store) {
+	other := im.AppRow{ID: testApp + 1, Name: "other", Keys: []im.AppKey{{ID: 1, Secret: "s"}}, Admins: []im.UserID{"root"}}
+	must(t, s.CreateApp(t.Context(), other))
+	for _, row := range []im.AppRow{
+		{
+			ID: testApp, Name: "new", Created: 5, Enabled: true,
+			Keys:   []im.AppKey{{ID: 1, Secret: "one", NotAfter: 7}, {ID: 2, Secret: "two"}},
+			Admins: []im.UserID{"zed", "Anna"}, Settings: map[string]string{"a": "1", "b": "2"},
+		},
+		{
+			ID: testApp, Name: "changed", Created: 5,
+			Keys:   []im.AppKey{{ID: 1, Secret: "one", NotBefore: 6, NotAfter: 8, Withdrawn: true}, {ID: 3, Secret: "three"}},
+			Admins: []im.UserID{"Anna", "bob"}, Settings: map[string]string{"b": "3"},
+		},
+		{ID: testApp, Created: 5},
+	} {
+		must(t, s.SaveApp(t.Context(), row, im.AuditRow{Action: "app.change", Detail: row.Name}))
+		apps, err := s.Apps(t.Context())
+		must(t, err)
+		equal(t, apps, []im.AppRow{row, other})
+	}
+	must(t, s.SaveApp(t.Context(), im.AppRow{ID: testApp, Created: 99}, im.AuditRow{}))
+	apps, err := s.Apps(t.Context())
+	must(t, err)
+	equal(t, apps[0].Created, 5) // it was created when it was created
+	equal(t, audit(t, s), []im.AuditRow{
+		{App: testApp, Action: "app.change", Detail: "new"},
+		{App: testApp, Action: "app.change", Detail: "changed"},
+		{App: testApp, Action: "app.change"},
+		{App: testApp},
+	})
+}
+
 func testAppsAreApart(t *testing.T, s *store.Store) {
 	other := im.UserKey{App: testApp + 1, User: alice.User}
 	openSession(t, s, login(alice, 1, im.Web, 1000))
 	must(t, s.SaveWatching(t.Context(), alice, []im.UserID{"bob"}, nil))
 	equal(t, user(t, s, other), im.UserRow{})
-	must(t, s.Revoke(t.Context(), other, 100))
+	must(t, s.Revoke(t.Context(), im.Order{User: other, Before: 100}))
 	openSession(t, s, login(alice, 2, im.Web, 1001))
 	ended := []im.SessionRow{{Inst: 1, Closed: 1, Cause: im.CauseLogout}}
 	must(t, s.CloseSessions(t.Context(), other, ended, nil))

@@ -14,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/store"
 )
@@ -35,8 +38,9 @@ func TestMain(m *testing.M) {
 
 const crashWriters = 16
 
-// crashChild runs writers that print each op as soon as it is acknowledged: "o"
-// a login, "c" its logout, and the user. Where is the cycle and the path.
+// crashChild runs writers that print each op as soon as it is acknowledged: "a"
+// a change of the writer's application, "o" a login, "c" its logout, "k" a ban,
+// and the name of the round. Where is the cycle and the path.
 func crashChild(where string) error {
 	var cycle int
 	var path string
@@ -52,7 +56,7 @@ func crashChild(where string) error {
 	for w := range crashWriters {
 		go func() {
 			for i := 0; ; i++ {
-				if err := crashOps(ctx, s, im.UserID(fmt.Sprintf("%d.%d.%d", cycle, w, i))); err != nil {
+				if err := crashOps(ctx, s, crashRound{cycle, w, i}); err != nil {
 					fail <- err
 					return
 				}
@@ -62,20 +66,50 @@ func crashChild(where string) error {
 	return <-fail
 }
 
+// crashRound names what one writer does in one round: a change of its
+// application, then a user's coming and going.
+type crashRound struct{ cycle, writer, n int }
+
+func (r crashRound) user() im.UserID {
+	return im.UserID(fmt.Sprintf("%d.%d.%d", r.cycle, r.writer, r.n))
+}
+
+// app gives the writer's application as this round leaves it.
+func (r crashRound) app() im.AppRow {
+	name := string(r.user())
+	return im.AppRow{
+		ID: im.AppID(1 + r.cycle*crashWriters + r.writer), Name: name, Keys: []im.AppKey{{ID: uint32(r.n + 1), Secret: name}},
+		Admins: []im.UserID{r.user()}, Settings: map[string]string{name: name},
+	}
+}
+
 // crashOps writes what must be there together or not at all.
-func crashOps(ctx context.Context, s *store.Store, id im.UserID) error {
-	o := login(im.UserKey{App: testApp, User: id}, 1, im.Web, 1000)
+func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
+	row := r.app()
+	if err := s.SaveApp(ctx, row, im.AuditRow{Action: "app.change", Detail: row.Name}); err != nil {
+		return err
+	}
+	fmt.Printf("a %s\n", row.Name)
+	o := login(im.UserKey{App: testApp, User: r.user()}, 1, im.Web, 1000)
 	if _, err := s.OpenSession(ctx, o, 1); err != nil {
 		return err
 	}
-	fmt.Printf("o %s\n", id)
+	fmt.Printf("o %s\n", row.Name)
 	o.Session.Closed, o.Session.Cause = 2000, im.CauseLogout
 	o.Mark.State, o.Mark.At, o.Mark.Rev = im.MarkOut, 2000, 2_000_000
-	if err := s.CloseSessions(ctx, o.User, []im.SessionRow{o.Session}, []im.Mark{o.Mark}); err != nil {
-		return err
+	ended, marks := []im.SessionRow{o.Session}, []im.Mark{o.Mark}
+	kind, err := "c", error(nil)
+	if r.n%2 == 0 {
+		err = s.CloseSessions(ctx, o.User, ended, marks)
+	} else {
+		kind, ended[0].Cause = "k", im.CauseKickAdmin
+		order := im.Order{User: o.User, Before: 7, Ban: im.BanSet, Ended: ended, Marks: marks, Audit: im.AuditRow{Action: "user.ban"}}
+		err = s.Revoke(ctx, order)
 	}
-	fmt.Printf("c %s\n", id)
-	return nil
+	if err == nil {
+		fmt.Printf("%s %s\n", kind, row.Name)
+	}
+	return err
 }
 
 // A server killed at any moment has lost nothing that it acknowledged, and what
@@ -92,8 +126,9 @@ func TestKillLosesNothingAcknowledged(t *testing.T) {
 		checkCrashed(t, path, cycle, acked)
 	}
 	s := open(t, path)
+	told := crashTold(t, s)
 	for id, want := range acked { // later cycles have lost nothing of earlier ones
-		if state := crashState(t, s, id); !strings.HasPrefix(state, want) {
+		if state := crashState(t, s, id, told); !strings.HasPrefix(state, want) {
 			t.Errorf("%s was acknowledged %q and is %q", id, want, state)
 		}
 	}
@@ -127,7 +162,7 @@ func runAndKill(t *testing.T, where string, lines int) []string {
 	return got
 }
 
-// checkCrashed looks at every user that the cycle can have written.
+// checkCrashed looks at all that the cycle can have written.
 func checkCrashed(t *testing.T, path string, cycle int, acked map[im.UserID]string) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{Path: path})
@@ -136,12 +171,14 @@ func checkCrashed(t *testing.T, path string, cycle int, acked map[im.UserID]stri
 	var verdict string
 	must(t, s.WritingForTest().QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict))
 	equal(t, verdict, "ok")
+	told := crashTold(t, s)
+	checkCrashedApps(t, s, told)
 	var calls sync.WaitGroup
 	for w := range crashWriters {
 		calls.Go(func() {
 			for i := 0; ; i++ {
-				id := im.UserID(fmt.Sprintf("%d.%d.%d", cycle, w, i))
-				if state := crashState(t, s, id); !strings.HasPrefix(state, acked[id]) {
+				id := crashRound{cycle, w, i}.user()
+				if state := crashState(t, s, id, told); !strings.HasPrefix(state, acked[id]) {
 					t.Errorf("%s was acknowledged %q and is %q", id, acked[id], state)
 				} else if state == "" {
 					return
@@ -152,21 +189,62 @@ func checkCrashed(t *testing.T, path string, cycle int, acked map[im.UserID]stri
 	calls.Wait()
 }
 
-// crashState gives what is there of a user's ops: "", "o" or "oc".
-func crashState(t *testing.T, s *store.Store, id im.UserID) string {
+// crashTold gives what the audit tells of: changes of applications by their
+// names, and users that were banned.
+func crashTold(t *testing.T, s *store.Store) map[string]bool {
+	t.Helper()
+	told := make(map[string]bool)
+	for _, row := range audit(t, s) {
+		told[row.Action+" "+row.Detail+string(row.User)] = true
+	}
+	return told
+}
+
+// checkCrashedApps: each application is as the last round that the audit tells
+// of left it.
+func checkCrashedApps(t *testing.T, s *store.Store, told map[string]bool) {
+	t.Helper()
+	last := make(map[im.AppID]crashRound)
+	for text := range told {
+		var r crashRound
+		if _, err := fmt.Sscanf(text, "app.change %d.%d.%d", &r.cycle, &r.writer, &r.n); err != nil {
+			continue
+		}
+		if id := r.app().ID; r.n >= last[id].n {
+			last[id] = r
+		}
+	}
+	apps, err := s.Apps(t.Context())
+	must(t, err)
+	equal(t, len(apps), len(last))
+	for _, app := range apps {
+		equal(t, app, last[app.ID].app())
+	}
+}
+
+// crashState gives what is there of a round: "" or "a" for its change of the
+// application, then nothing, "o", "oc" or "ok" for its user.
+func crashState(t *testing.T, s *store.Store, id im.UserID, told map[string]bool) string {
 	u, err := s.User(t.Context(), im.UserKey{App: testApp, User: id})
 	if err != nil {
 		t.Error(err)
 		return ""
 	}
-	o := login(im.UserKey{}, 1, im.Web, 1000).Session
-	switch {
-	case !u.Found && len(u.Sessions) == 0:
-		return ""
-	case len(u.Sessions) == 1 && u.Sessions[0] == o && u.Live && u.LastPresence == 1000:
-		return "o"
-	case len(u.Sessions) == 1 && u.Sessions[0].Closed == 2000 && !u.Live && u.LastPresence == 2000:
-		return "oc"
+	changed := ""
+	if told["app.change "+string(id)] {
+		changed = "a"
+	}
+	session := login(im.UserKey{}, 1, im.Web, 1000).Session
+	closed := im.UserRow{Found: true, TinyID: u.TinyID, LastPresence: 2000, Sessions: []im.SessionRow{session}}
+	closed.Sessions[0].Closed, closed.Sessions[0].Cause = 2000, im.CauseLogout
+	banned := closed
+	banned.Sessions = []im.SessionRow{closed.Sessions[0]}
+	banned.Sessions[0].Cause, banned.Banned, banned.RevokedBefore = im.CauseKickAdmin, true, 7
+	opened := im.UserRow{Found: true, TinyID: u.TinyID, LastPresence: 1000, Live: true, Sessions: []im.SessionRow{session}}
+	for kind, want := range map[string]im.UserRow{"": {}, "o": opened, "oc": closed, "ok": banned} {
+		if cmp.Equal(u, want, cmpopts.EquateEmpty()) && told["user.ban "+string(id)] == (kind == "ok") {
+			return changed + kind
+		}
 	}
 	t.Errorf("%s is half there: %+v", id, u)
 	return ""

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -53,6 +54,9 @@ func (u *modelUser) open(o im.Opening, issued, tinyID int64) error {
 	if u.row.RevokedBefore > 0 && issued <= u.row.RevokedBefore {
 		return im.Err(im.CodeSigExpired)
 	}
+	if u.row.Banned {
+		return im.Err(im.CodeBanned)
+	}
 	if slices.ContainsFunc(u.row.Sessions, func(s im.SessionRow) bool { return s.Inst == o.Session.Inst }) {
 		return store.ErrExists
 	}
@@ -64,6 +68,25 @@ func (u *modelUser) open(o im.Opening, issued, tinyID int64) error {
 	u.mark(o.Mark)
 	if o.Forget {
 		u.row.Watching = nil
+	}
+	return nil
+}
+
+// order is Revoke.
+func (u *modelUser) order(o im.Order) error {
+	if o.Ban != im.BanKeep {
+		if !u.row.Found {
+			return im.Err(im.CodeNoAccount)
+		}
+		u.row.Banned = o.Ban == im.BanSet
+	}
+	u.row.RevokedBefore = max(u.row.RevokedBefore, o.Before)
+	u.end(o.Ended)
+	for _, m := range o.Marks {
+		u.mark(m)
+	}
+	for _, c := range o.Customs {
+		u.say(c)
 	}
 	return nil
 }
@@ -130,15 +153,24 @@ type modelTest struct {
 	store *store.Store
 	model model
 	names []im.UserID
+	apps  map[im.AppID]im.AppRow
+	audit []im.AuditRow // oldest first
 }
 
 func testModel(t *testing.T, s *store.Store) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	r := &modelTest{T: t, rand: rand.New(rand.NewPCG(seed, 0)), store: s, model: model{}, names: []im.UserID{"a", "A", "b", "!"}}
+	r := &modelTest{
+		T: t, rand: rand.New(rand.NewPCG(seed, 0)), store: s,
+		model: model{}, names: []im.UserID{"a", "A", "b", "!"}, apps: map[im.AppID]im.AppRow{},
+	}
 	for range 400 {
 		r.step()
 	}
+	equal(t, audit(t, s), r.audit)
+	apps, err := s.Apps(t.Context())
+	must(t, err)
+	equal(t, apps, slices.SortedFunc(maps.Values(r.apps), func(a, b im.AppRow) int { return int(a.ID) - int(b.ID) }))
 	lostSince := r.rand.Int64N(50)
 	want := make(map[im.UserKey]im.LiveRow)
 	for key, u := range r.model {
@@ -153,7 +185,7 @@ func testModel(t *testing.T, s *store.Store) {
 func (r *modelTest) step() {
 	key := im.UserKey{App: testApp + im.AppID(r.rand.IntN(2)), User: r.name()}
 	u := r.model.user(key)
-	switch r.rand.IntN(12) {
+	switch r.rand.IntN(14) {
 	case 0, 1, 2, 3:
 		r.open(key, u)
 	case 4, 5:
@@ -173,11 +205,11 @@ func (r *modelTest) step() {
 		add, remove := []im.UserID{r.name(), r.name()}[:r.rand.IntN(3)], []im.UserID{r.name()}[:r.rand.IntN(2)]
 		must(r, r.store.SaveWatching(r.Context(), key, add, remove))
 		u.watch(add, remove)
-	case 10:
-		before := r.rand.Int64N(5)
-		must(r, r.store.Revoke(r.Context(), key, before))
-		u.row.RevokedBefore = max(u.row.RevokedBefore, before)
-	case 11:
+	case 10, 11:
+		r.order(key, u)
+	case 12:
+		r.saveApp(key.App)
+	case 13:
 		before, want := r.rand.Int64N(20), int64(0)
 		for _, u := range r.model {
 			want += u.purge(before)
@@ -203,6 +235,35 @@ func (r *modelTest) open(key im.UserKey, u *modelUser) {
 	if err == nil {
 		equal(r.T, tinyID, u.row.TinyID)
 	}
+}
+
+func (r *modelTest) order(key im.UserKey, u *modelUser) {
+	o := im.Order{
+		User: key, Before: r.rand.Int64N(5), Ban: []im.Ban{im.BanKeep, im.BanSet, im.BanLift, im.BanLift}[r.rand.IntN(4)],
+		Ended: []im.SessionRow{r.ended()}, Marks: []im.Mark{r.mark(key)}, Customs: []im.CustomRow{r.custom(key)},
+		Audit: im.AuditRow{At: r.rand.Int64N(50), Action: []string{"", "user.kick"}[r.rand.IntN(2)]},
+	}
+	err, want := r.store.Revoke(r.Context(), o), u.order(o)
+	if !errors.Is(err, want) {
+		r.Fatalf("Revoke of %+v gives %v, want %v", o, err, want)
+	}
+	if o.Audit.Action != "" && err == nil {
+		o.Audit.App, o.Audit.User = key.App, key.User
+		r.audit = append(r.audit, o.Audit)
+	}
+}
+
+func (r *modelTest) saveApp(id im.AppID) {
+	row := im.AppRow{ID: id, Name: string(r.name()), Enabled: r.rand.IntN(2) == 0, Created: 5, Admins: slices.Clone(r.names[:r.rand.IntN(4)])}
+	for i := range r.rand.IntN(3) {
+		row.Keys = append(row.Keys, im.AppKey{ID: uint32(i + 1), Secret: string(r.name()), NotAfter: r.rand.Int64N(9)})
+	}
+	if r.rand.IntN(2) == 0 {
+		row.Settings = map[string]string{string(r.name()): string(r.name())}
+	}
+	a := im.AuditRow{App: id, User: r.name(), Actor: "operator", Action: "app.change"}
+	must(r, r.store.SaveApp(r.Context(), row, a))
+	r.apps[id], r.audit = row, append(r.audit, a)
 }
 
 func (r *modelTest) name() im.UserID { return r.names[r.rand.IntN(len(r.names))] }

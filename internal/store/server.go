@@ -17,6 +17,7 @@ import (
 const (
 	epochCounter   = "epoch"
 	accountCounter = "account"
+	auditCounter   = "audit"
 	serverSecret   = "server"
 )
 

@@ -52,7 +52,7 @@ func testOpenSessionAgain(t *testing.T, s *store.Store) {
 }
 
 func testOpenSessionFence(t *testing.T, s *store.Store) {
-	must(t, s.Revoke(t.Context(), alice, 100))
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Before: 100}))
 	for _, issued := range []int64{0, 99, 100} {
 		_, err := s.OpenSession(t.Context(), login(alice, 7, im.Web, 1000), issued)
 		if !errors.Is(err, im.Err(im.CodeSigExpired)) {
@@ -71,13 +71,19 @@ func testOpenSessionFence(t *testing.T, s *store.Store) {
 func testOpenSessionBanned(t *testing.T, s *store.Store) {
 	openSession(t, s, login(alice, 1, im.Web, 1000))
 	before := user(t, s, alice)
-	_, err := s.WritingForTest().ExecContext(t.Context(), "UPDATE account SET banned = TRUE")
-	must(t, err)
-	if _, err := s.OpenSession(t.Context(), login(alice, 2, im.Web, 2000), 1); !errors.Is(err, im.Err(im.CodeBanned)) {
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Before: 100, Ban: im.BanSet}))
+	if _, err := s.OpenSession(t.Context(), login(alice, 2, im.Web, 2000), 101); !errors.Is(err, im.Err(im.CodeBanned)) {
 		t.Errorf("a banned user's login gives %v, want it refused as banned", err)
 	}
-	before.Banned = true
+	if _, err := s.OpenSession(t.Context(), login(alice, 2, im.Web, 2000), 100); !errors.Is(err, im.Err(im.CodeSigExpired)) {
+		t.Errorf("a banned user's revoked token gives %v, want it refused as expired", err)
+	}
+	before.Banned, before.RevokedBefore = true, 100
 	equal(t, user(t, s, alice), before)
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Ban: im.BanLift}))
+	if _, err := s.OpenSession(t.Context(), login(alice, 2, im.Web, 2000), 101); err != nil {
+		t.Errorf("after the ban a login gives %v", err)
+	}
 }
 
 func testOpenSessionConcurrently(t *testing.T, s *store.Store) {

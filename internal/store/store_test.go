@@ -88,6 +88,24 @@ func TestOpenRefusesANewerSchema(t *testing.T) {
 	open(t, path)
 }
 
+// TestOpenMigratesAnOlderSchema gives a release that knows the audit a database
+// of one that did not.
+func TestOpenMigratesAnOlderSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "porchlight.db")
+	s := open(t, path)
+	openSession(t, s, login(alice, 1, im.Web, 1000))
+	must(t, s.CreateApp(t.Context(), im.AppRow{ID: testApp, Name: "old"}))
+	want := user(t, s, alice)
+	must(t, s.Close())
+	db := rawDB(t, path)
+	execSQL(t, db, "DROP TABLE audit")
+	execSQL(t, db, "DELETE FROM goose_db_version WHERE version_id > 1")
+	s = open(t, path)
+	equal(t, user(t, s, alice), want)
+	must(t, s.SaveApp(t.Context(), im.AppRow{ID: testApp, Name: "new"}, im.AuditRow{Action: "app.change"}))
+	equal(t, audit(t, s), []im.AuditRow{{App: testApp, Action: "app.change"}})
+}
+
 func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "porchlight.db")
 	text := []byte(strings.Repeat("this is a letter to my aunt. ", 1000))
@@ -149,8 +167,11 @@ func TestReopenKeepsEverything(t *testing.T) {
 	openSession(t, s, login(alice, 1, im.Web, 1000))
 	must(t, s.SaveWatching(t.Context(), alice, []im.UserID{"bob"}, nil))
 	must(t, s.SaveLive(t.Context(), nil, []im.CustomRow{{User: alice, Text: "here", Rev: 1}}))
-	must(t, s.Revoke(t.Context(), bob, 100))
-	wantUser, wantLive := user(t, s, alice), live(t, s, 0)
+	must(t, s.Revoke(t.Context(), im.Order{User: bob, Before: 100, Audit: im.AuditRow{Action: "user.kick"}}))
+	must(t, s.Revoke(t.Context(), im.Order{User: alice, Ban: im.BanSet, Audit: im.AuditRow{Action: "user.ban"}}))
+	app.Enabled = true
+	must(t, s.SaveApp(t.Context(), app, im.AuditRow{Action: "app.change"}))
+	wantUser, wantLive, wantAudit := user(t, s, alice), live(t, s, 0), audit(t, s)
 	must(t, s.Close())
 
 	s = open(t, path)
@@ -166,6 +187,9 @@ func TestReopenKeepsEverything(t *testing.T) {
 	equal(t, user(t, s, alice), wantUser)
 	equal(t, live(t, s, 0), wantLive)
 	equal(t, user(t, s, bob).RevokedBefore, 100)
+	equal(t, audit(t, s), wantAudit)
+	must(t, s.SaveApp(t.Context(), app, im.AuditRow{Action: "app.change"}))
+	equal(t, len(audit(t, s)), 4) // in an order that goes on
 	other := im.UserKey{App: testApp, User: "other"}
 	if openSession(t, s, login(other, 1, im.Web, 1000)) == wantUser.TinyID {
 		t.Error("a TinyID was given twice")

@@ -84,7 +84,7 @@ func TestBadOpFailsAlone(t *testing.T) {
 
 func TestRefusalLeavesTheBatchWhole(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
-		must(t, s.Revoke(t.Context(), loginN(3).User, 1))
+		must(t, s.Revoke(t.Context(), im.Order{User: loginN(3).User, Before: 1}))
 		errs := logins(t, s, 20)
 		for i, err := range errs {
 			if i != 3 {
@@ -162,7 +162,7 @@ func TestFullQueueHonoursTheContext(t *testing.T) {
 		const most = store.MaxQueueForTest + 1000 // two batches at the writer at most, the rest queued
 		for range most {
 			calls.Go(func() {
-				if s.Revoke(t.Context(), alice, 1) != nil {
+				if s.Revoke(t.Context(), im.Order{User: alice, Before: 1}) != nil {
 					failed.Add(1)
 				}
 			})
@@ -171,7 +171,7 @@ func TestFullQueueHonoursTheContext(t *testing.T) {
 		equal(t, s.Stats().Queue, store.MaxQueueForTest)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := s.Revoke(ctx, bob, 1); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Revoke(ctx, im.Order{User: bob, Before: 1}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("behind a full queue an op gives %v, want DeadlineExceeded", err)
 		}
 		execSQL(t, lock, "ROLLBACK")
@@ -308,7 +308,7 @@ func TestFailureIsLoggedOnceAndItsEndToo(t *testing.T) {
 	}
 	hook(t, s, func() int32 { return 1 })
 	for range 3 {
-		if s.Revoke(t.Context(), alice, 1) == nil {
+		if s.Revoke(t.Context(), im.Order{User: alice, Before: 1}) == nil {
 			t.Error("a commit passed that cannot have")
 		}
 	}

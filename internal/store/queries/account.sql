@@ -5,6 +5,9 @@ SELECT tiny_id, banned FROM account WHERE app_id = $1 AND user_id = $2;
 INSERT INTO account (app_id, user_id, tiny_id, created, banned)
 VALUES ($1, $2, $3, $4, FALSE);
 
+-- name: SetBanned :execrows
+UPDATE account SET banned = $1 WHERE app_id = $2 AND user_id = $3;
+
 -- The next application with an account; all of them when repeated.
 -- name: NextApp :one
 SELECT app_id FROM account WHERE app_id > $1 ORDER BY app_id LIMIT 1;

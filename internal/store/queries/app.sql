@@ -15,6 +15,11 @@ INSERT INTO app (app_id, name, enabled, created)
 VALUES ($1, $2, $3, $4)
 ON CONFLICT (app_id) DO NOTHING;
 
+-- name: SaveApp :exec
+INSERT INTO app (app_id, name, enabled, created)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled;
+
 -- name: CreateAppKey :exec
 INSERT INTO app_key (app_id, key_id, secret, not_before, not_after, withdrawn)
 VALUES ($1, $2, $3, $4, $5, $6);
@@ -26,3 +31,12 @@ VALUES ($1, $2, $3);
 -- name: CreateAppSetting :exec
 INSERT INTO app_setting (app_id, name, value)
 VALUES ($1, $2, $3);
+
+-- name: ClearAppKeys :exec
+DELETE FROM app_key WHERE app_id = $1;
+
+-- name: ClearAppAdmins :exec
+DELETE FROM app_admin WHERE app_id = $1;
+
+-- name: ClearAppSettings :exec
+DELETE FROM app_setting WHERE app_id = $1;

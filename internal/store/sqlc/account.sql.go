@@ -99,3 +99,21 @@ func (q *Queries) RevokedBefore(ctx context.Context, arg RevokedBeforeParams) (i
 	err := row.Scan(&revoked_before)
 	return revoked_before, err
 }
+
+const setBanned = `-- name: SetBanned :execrows
+UPDATE account SET banned = $1 WHERE app_id = $2 AND user_id = $3
+`
+
+type SetBannedParams struct {
+	Banned bool
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) SetBanned(ctx context.Context, arg SetBannedParams) (int64, error) {
+	result, err := q.exec(ctx, q.setBannedStmt, setBanned, arg.Banned, arg.AppID, arg.UserID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

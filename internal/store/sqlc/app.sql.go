@@ -136,6 +136,33 @@ func (q *Queries) Apps(ctx context.Context) ([]App, error) {
 	return items, nil
 }
 
+const clearAppAdmins = `-- name: ClearAppAdmins :exec
+DELETE FROM app_admin WHERE app_id = $1
+`
+
+func (q *Queries) ClearAppAdmins(ctx context.Context, appID im.AppID) error {
+	_, err := q.exec(ctx, q.clearAppAdminsStmt, clearAppAdmins, appID)
+	return err
+}
+
+const clearAppKeys = `-- name: ClearAppKeys :exec
+DELETE FROM app_key WHERE app_id = $1
+`
+
+func (q *Queries) ClearAppKeys(ctx context.Context, appID im.AppID) error {
+	_, err := q.exec(ctx, q.clearAppKeysStmt, clearAppKeys, appID)
+	return err
+}
+
+const clearAppSettings = `-- name: ClearAppSettings :exec
+DELETE FROM app_setting WHERE app_id = $1
+`
+
+func (q *Queries) ClearAppSettings(ctx context.Context, appID im.AppID) error {
+	_, err := q.exec(ctx, q.clearAppSettingsStmt, clearAppSettings, appID)
+	return err
+}
+
 const createApp = `-- name: CreateApp :execrows
 INSERT INTO app (app_id, name, enabled, created)
 VALUES ($1, $2, $3, $4)
@@ -217,5 +244,28 @@ type CreateAppSettingParams struct {
 
 func (q *Queries) CreateAppSetting(ctx context.Context, arg CreateAppSettingParams) error {
 	_, err := q.exec(ctx, q.createAppSettingStmt, createAppSetting, arg.AppID, arg.Name, arg.Value)
+	return err
+}
+
+const saveApp = `-- name: SaveApp :exec
+INSERT INTO app (app_id, name, enabled, created)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id) DO UPDATE SET name = excluded.name, enabled = excluded.enabled
+`
+
+type SaveAppParams struct {
+	AppID   im.AppID
+	Name    string
+	Enabled bool
+	Created int64
+}
+
+func (q *Queries) SaveApp(ctx context.Context, arg SaveAppParams) error {
+	_, err := q.exec(ctx, q.saveAppStmt, saveApp,
+		arg.AppID,
+		arg.Name,
+		arg.Enabled,
+		arg.Created,
+	)
 	return err
 }

@@ -39,6 +39,21 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appsStmt, err = db.PrepareContext(ctx, apps); err != nil {
 		return nil, fmt.Errorf("error preparing query Apps: %w", err)
 	}
+	if q.auditStmt, err = db.PrepareContext(ctx, audit); err != nil {
+		return nil, fmt.Errorf("error preparing query Audit: %w", err)
+	}
+	if q.auditOfAppStmt, err = db.PrepareContext(ctx, auditOfApp); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditOfApp: %w", err)
+	}
+	if q.clearAppAdminsStmt, err = db.PrepareContext(ctx, clearAppAdmins); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearAppAdmins: %w", err)
+	}
+	if q.clearAppKeysStmt, err = db.PrepareContext(ctx, clearAppKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearAppKeys: %w", err)
+	}
+	if q.clearAppSettingsStmt, err = db.PrepareContext(ctx, clearAppSettings); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearAppSettings: %w", err)
+	}
 	if q.clearWatchingStmt, err = db.PrepareContext(ctx, clearWatching); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearWatching: %w", err)
 	}
@@ -62,6 +77,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createAppSettingStmt, err = db.PrepareContext(ctx, createAppSetting); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAppSetting: %w", err)
+	}
+	if q.createAuditStmt, err = db.PrepareContext(ctx, createAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateAudit: %w", err)
 	}
 	if q.createSecretStmt, err = db.PrepareContext(ctx, createSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSecret: %w", err)
@@ -96,6 +114,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokedBeforeStmt, err = db.PrepareContext(ctx, revokedBefore); err != nil {
 		return nil, fmt.Errorf("error preparing query RevokedBefore: %w", err)
 	}
+	if q.saveAppStmt, err = db.PrepareContext(ctx, saveApp); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveApp: %w", err)
+	}
 	if q.saveCustomStmt, err = db.PrepareContext(ctx, saveCustom); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveCustom: %w", err)
 	}
@@ -107,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.sessionsStmt, err = db.PrepareContext(ctx, sessions); err != nil {
 		return nil, fmt.Errorf("error preparing query Sessions: %w", err)
+	}
+	if q.setBannedStmt, err = db.PrepareContext(ctx, setBanned); err != nil {
+		return nil, fmt.Errorf("error preparing query SetBanned: %w", err)
 	}
 	if q.unwatchStmt, err = db.PrepareContext(ctx, unwatch); err != nil {
 		return nil, fmt.Errorf("error preparing query Unwatch: %w", err)
@@ -147,6 +171,31 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appsStmt: %w", cerr)
 		}
 	}
+	if q.auditStmt != nil {
+		if cerr := q.auditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditStmt: %w", cerr)
+		}
+	}
+	if q.auditOfAppStmt != nil {
+		if cerr := q.auditOfAppStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditOfAppStmt: %w", cerr)
+		}
+	}
+	if q.clearAppAdminsStmt != nil {
+		if cerr := q.clearAppAdminsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearAppAdminsStmt: %w", cerr)
+		}
+	}
+	if q.clearAppKeysStmt != nil {
+		if cerr := q.clearAppKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearAppKeysStmt: %w", cerr)
+		}
+	}
+	if q.clearAppSettingsStmt != nil {
+		if cerr := q.clearAppSettingsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearAppSettingsStmt: %w", cerr)
+		}
+	}
 	if q.clearWatchingStmt != nil {
 		if cerr := q.clearWatchingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing clearWatchingStmt: %w", cerr)
@@ -185,6 +234,11 @@ func (q *Queries) Close() error {
 	if q.createAppSettingStmt != nil {
 		if cerr := q.createAppSettingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createAppSettingStmt: %w", cerr)
+		}
+	}
+	if q.createAuditStmt != nil {
+		if cerr := q.createAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createAuditStmt: %w", cerr)
 		}
 	}
 	if q.createSecretStmt != nil {
@@ -242,6 +296,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokedBeforeStmt: %w", cerr)
 		}
 	}
+	if q.saveAppStmt != nil {
+		if cerr := q.saveAppStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveAppStmt: %w", cerr)
+		}
+	}
 	if q.saveCustomStmt != nil {
 		if cerr := q.saveCustomStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveCustomStmt: %w", cerr)
@@ -260,6 +319,11 @@ func (q *Queries) Close() error {
 	if q.sessionsStmt != nil {
 		if cerr := q.sessionsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing sessionsStmt: %w", cerr)
+		}
+	}
+	if q.setBannedStmt != nil {
+		if cerr := q.setBannedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setBannedStmt: %w", cerr)
 		}
 	}
 	if q.unwatchStmt != nil {
@@ -321,6 +385,11 @@ type Queries struct {
 	appKeysStmt          *sql.Stmt
 	appSettingsStmt      *sql.Stmt
 	appsStmt             *sql.Stmt
+	auditStmt            *sql.Stmt
+	auditOfAppStmt       *sql.Stmt
+	clearAppAdminsStmt   *sql.Stmt
+	clearAppKeysStmt     *sql.Stmt
+	clearAppSettingsStmt *sql.Stmt
 	clearWatchingStmt    *sql.Stmt
 	closeSessionStmt     *sql.Stmt
 	countUpStmt          *sql.Stmt
@@ -329,6 +398,7 @@ type Queries struct {
 	createAppAdminStmt   *sql.Stmt
 	createAppKeyStmt     *sql.Stmt
 	createAppSettingStmt *sql.Stmt
+	createAuditStmt      *sql.Stmt
 	createSecretStmt     *sql.Stmt
 	createSessionStmt    *sql.Stmt
 	lastPositionStmt     *sql.Stmt
@@ -340,10 +410,12 @@ type Queries struct {
 	raiseCounterStmt     *sql.Stmt
 	revokeStmt           *sql.Stmt
 	revokedBeforeStmt    *sql.Stmt
+	saveAppStmt          *sql.Stmt
 	saveCustomStmt       *sql.Stmt
 	saveMarkStmt         *sql.Stmt
 	secretStmt           *sql.Stmt
 	sessionsStmt         *sql.Stmt
+	setBannedStmt        *sql.Stmt
 	unwatchStmt          *sql.Stmt
 	watchStmt            *sql.Stmt
 	watchingStmt         *sql.Stmt
@@ -358,6 +430,11 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		appKeysStmt:          q.appKeysStmt,
 		appSettingsStmt:      q.appSettingsStmt,
 		appsStmt:             q.appsStmt,
+		auditStmt:            q.auditStmt,
+		auditOfAppStmt:       q.auditOfAppStmt,
+		clearAppAdminsStmt:   q.clearAppAdminsStmt,
+		clearAppKeysStmt:     q.clearAppKeysStmt,
+		clearAppSettingsStmt: q.clearAppSettingsStmt,
 		clearWatchingStmt:    q.clearWatchingStmt,
 		closeSessionStmt:     q.closeSessionStmt,
 		countUpStmt:          q.countUpStmt,
@@ -366,6 +443,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createAppAdminStmt:   q.createAppAdminStmt,
 		createAppKeyStmt:     q.createAppKeyStmt,
 		createAppSettingStmt: q.createAppSettingStmt,
+		createAuditStmt:      q.createAuditStmt,
 		createSecretStmt:     q.createSecretStmt,
 		createSessionStmt:    q.createSessionStmt,
 		lastPositionStmt:     q.lastPositionStmt,
@@ -377,10 +455,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		raiseCounterStmt:     q.raiseCounterStmt,
 		revokeStmt:           q.revokeStmt,
 		revokedBeforeStmt:    q.revokedBeforeStmt,
+		saveAppStmt:          q.saveAppStmt,
 		saveCustomStmt:       q.saveCustomStmt,
 		saveMarkStmt:         q.saveMarkStmt,
 		secretStmt:           q.secretStmt,
 		sessionsStmt:         q.sessionsStmt,
+		setBannedStmt:        q.setBannedStmt,
 		unwatchStmt:          q.unwatchStmt,
 		watchStmt:            q.watchStmt,
 		watchingStmt:         q.watchingStmt,
