@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -91,11 +90,9 @@ func (s *Store) User(ctx context.Context, key im.UserKey) (im.UserRow, error) {
 }
 
 func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRow, err error) {
-	if u.RevokedBefore, err = revokedBefore(ctx, q, key); err != nil {
-		return u, err
-	}
-	account, found, err := loadAccount(ctx, q, key)
-	if err != nil || !found {
+	account, err := q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
+	u.RevokedBefore = account.RevokedBefore
+	if err != nil || account.TinyID == 0 {
 		return u, err
 	}
 	u.Found, u.TinyID, u.Banned = true, account.TinyID, account.Banned
@@ -115,23 +112,6 @@ func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRo
 		u.LastPresence = max(u.LastPresence, m.At)
 	}
 	return u, err
-}
-
-func loadAccount(ctx context.Context, q *sqlc.Queries, key im.UserKey) (account sqlc.AccountRow, found bool, err error) {
-	account, err = q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
-	if errors.Is(err, sql.ErrNoRows) {
-		return account, false, nil
-	}
-	return account, err == nil, err
-}
-
-// revokedBefore gives 0 for a user of whom nothing was revoked.
-func revokedBefore(ctx context.Context, q *sqlc.Queries, key im.UserKey) (int64, error) {
-	before, err := q.RevokedBefore(ctx, sqlc.RevokedBeforeParams{AppID: key.App, UserID: key.User})
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, nil
-	}
-	return before, err
 }
 
 // Revoke carries out an order about a user. UserSigs of the second o.Before,

@@ -30,7 +30,7 @@ func (s *Store) OpenSession(ctx context.Context, o im.Opening, issued int64) (ti
 }
 
 func openSession(ctx context.Context, q *sqlc.Queries, o im.Opening, issued int64) (int64, error) {
-	account, found, err := admit(ctx, q, o.User, issued)
+	tinyID, err := admit(ctx, q, o.User, issued)
 	if err != nil {
 		return 0, err
 	}
@@ -44,8 +44,8 @@ func openSession(ctx context.Context, q *sqlc.Queries, o im.Opening, issued int6
 	if n == 0 { // nothing is written yet
 		return 0, refuse(fmt.Errorf("session %d: %w", o.Session.Inst, ErrExists))
 	}
-	if !found {
-		if account.TinyID, err = createAccount(ctx, q, o.User, o.Session.Opened); err != nil {
+	if tinyID == 0 {
+		if tinyID, err = createAccount(ctx, q, o.User, o.Session.Opened); err != nil {
 			return 0, err
 		}
 	}
@@ -59,26 +59,23 @@ func openSession(ctx context.Context, q *sqlc.Queries, o im.Opening, issued int6
 		return 0, err
 	}
 	o.Mark.User = o.User
-	return account.TinyID, saveMark(ctx, q, o.Mark)
+	return tinyID, saveMark(ctx, q, o.Mark)
 }
 
 // admit is the fence between a login and a revocation: whichever is committed
-// first, a revoked token opens no session.
-func admit(ctx context.Context, q *sqlc.Queries, key im.UserKey, issued int64) (account sqlc.AccountRow, found bool, err error) {
-	before, err := revokedBefore(ctx, q, key)
-	if err != nil {
-		return account, false, fmt.Errorf("read the revocation: %w", err)
+// first, a revoked token opens no session. It gives the TinyID, 0 where there is
+// no account yet.
+func admit(ctx context.Context, q *sqlc.Queries, key im.UserKey, issued int64) (tinyID int64, err error) {
+	account, err := q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
+	switch before := account.RevokedBefore; {
+	case err != nil:
+		return 0, fmt.Errorf("read the account: %w", err)
+	case before > 0 && issued <= before:
+		return 0, refuse(im.Err(im.CodeSigExpired))
+	case account.Banned:
+		return 0, refuse(im.Err(im.CodeBanned))
 	}
-	if before > 0 && issued <= before {
-		return account, false, refuse(im.Err(im.CodeSigExpired))
-	}
-	if account, found, err = loadAccount(ctx, q, key); err != nil {
-		return account, false, fmt.Errorf("read the account: %w", err)
-	}
-	if account.Banned {
-		return account, false, refuse(im.Err(im.CodeBanned))
-	}
-	return account, found, nil
+	return account.TinyID, nil
 }
 
 // CloseSessions closes sessions of one user, with the time and the cause that

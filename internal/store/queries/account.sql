@@ -1,5 +1,10 @@
+-- One query, for each costs more than what it looks up. Without an account the
+-- TinyID is 0.
 -- name: Account :one
-SELECT tiny_id, banned FROM account WHERE app_id = $1 AND user_id = $2;
+SELECT
+    CAST(COALESCE((SELECT r.revoked_before FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT) AS revoked_before,
+    CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS tiny_id,
+    CAST(COALESCE((SELECT b.banned FROM account b WHERE b.app_id = $1 AND b.user_id = $2), FALSE) AS BOOLEAN) AS banned;
 
 -- name: CreateAccount :exec
 INSERT INTO account (app_id, user_id, tiny_id, created, banned)
@@ -11,9 +16,6 @@ UPDATE account SET banned = $1 WHERE app_id = $2 AND user_id = $3;
 -- The next application with an account; all of them when repeated.
 -- name: NextApp :one
 SELECT app_id FROM account WHERE app_id > $1 ORDER BY app_id LIMIT 1;
-
--- name: RevokedBefore :one
-SELECT revoked_before FROM revocation WHERE app_id = $1 AND user_id = $2;
 
 -- name: Revoke :exec
 INSERT INTO revocation (app_id, user_id, revoked_before)

@@ -12,7 +12,10 @@ import (
 )
 
 const account = `-- name: Account :one
-SELECT tiny_id, banned FROM account WHERE app_id = $1 AND user_id = $2
+SELECT
+    CAST(COALESCE((SELECT r.revoked_before FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT) AS revoked_before,
+    CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS tiny_id,
+    CAST(COALESCE((SELECT b.banned FROM account b WHERE b.app_id = $1 AND b.user_id = $2), FALSE) AS BOOLEAN) AS banned
 `
 
 type AccountParams struct {
@@ -21,14 +24,17 @@ type AccountParams struct {
 }
 
 type AccountRow struct {
-	TinyID int64
-	Banned bool
+	RevokedBefore int64
+	TinyID        int64
+	Banned        bool
 }
 
+// One query, for each costs more than what it looks up. Without an account the
+// TinyID is 0.
 func (q *Queries) Account(ctx context.Context, arg AccountParams) (AccountRow, error) {
 	row := q.queryRow(ctx, q.accountStmt, account, arg.AppID, arg.UserID)
 	var i AccountRow
-	err := row.Scan(&i.TinyID, &i.Banned)
+	err := row.Scan(&i.RevokedBefore, &i.TinyID, &i.Banned)
 	return i, err
 }
 
@@ -82,22 +88,6 @@ type RevokeParams struct {
 func (q *Queries) Revoke(ctx context.Context, arg RevokeParams) error {
 	_, err := q.exec(ctx, q.revokeStmt, revoke, arg.AppID, arg.UserID, arg.RevokedBefore)
 	return err
-}
-
-const revokedBefore = `-- name: RevokedBefore :one
-SELECT revoked_before FROM revocation WHERE app_id = $1 AND user_id = $2
-`
-
-type RevokedBeforeParams struct {
-	AppID  im.AppID
-	UserID im.UserID
-}
-
-func (q *Queries) RevokedBefore(ctx context.Context, arg RevokedBeforeParams) (int64, error) {
-	row := q.queryRow(ctx, q.revokedBeforeStmt, revokedBefore, arg.AppID, arg.UserID)
-	var revoked_before int64
-	err := row.Scan(&revoked_before)
-	return revoked_before, err
 }
 
 const setBanned = `-- name: SetBanned :execrows

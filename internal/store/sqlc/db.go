@@ -111,9 +111,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.revokeStmt, err = db.PrepareContext(ctx, revoke); err != nil {
 		return nil, fmt.Errorf("error preparing query Revoke: %w", err)
 	}
-	if q.revokedBeforeStmt, err = db.PrepareContext(ctx, revokedBefore); err != nil {
-		return nil, fmt.Errorf("error preparing query RevokedBefore: %w", err)
-	}
 	if q.saveAppStmt, err = db.PrepareContext(ctx, saveApp); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveApp: %w", err)
 	}
@@ -291,11 +288,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing revokeStmt: %w", cerr)
 		}
 	}
-	if q.revokedBeforeStmt != nil {
-		if cerr := q.revokedBeforeStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing revokedBeforeStmt: %w", cerr)
-		}
-	}
 	if q.saveAppStmt != nil {
 		if cerr := q.saveAppStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveAppStmt: %w", cerr)
@@ -409,7 +401,6 @@ type Queries struct {
 	purgeSessionsStmt    *sql.Stmt
 	raiseCounterStmt     *sql.Stmt
 	revokeStmt           *sql.Stmt
-	revokedBeforeStmt    *sql.Stmt
 	saveAppStmt          *sql.Stmt
 	saveCustomStmt       *sql.Stmt
 	saveMarkStmt         *sql.Stmt
@@ -454,7 +445,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		purgeSessionsStmt:    q.purgeSessionsStmt,
 		raiseCounterStmt:     q.raiseCounterStmt,
 		revokeStmt:           q.revokeStmt,
-		revokedBeforeStmt:    q.revokedBeforeStmt,
 		saveAppStmt:          q.saveAppStmt,
 		saveCustomStmt:       q.saveCustomStmt,
 		saveMarkStmt:         q.saveMarkStmt,
