@@ -27,6 +27,9 @@ type subcommand struct {
 func subcommands() []subcommand {
 	return []subcommand{
 		{"serve", "run the server", serve},
+		{"app", "manage the applications of a running server", appFamily().run},
+		{"user", "show, kick and ban users of a running server", userFamily().run},
+		{"audit", "tell who has ordered what", audit},
 		{"usersig", "mint a UserSig, or look into one", userSig},
 		{"version", "print the version", printVersion},
 	}

@@ -65,7 +65,8 @@ func announce(s *server.Server, cfg server.Config, out, errs io.Writer) error {
 	_, _ = fmt.Fprintf(errs, "\nPorchlight %s is ready.\n  proxyServer  ws://%s\n  data         %s\n", programVersion(), s.Addr(), cfg.Data)
 	dev := s.Dev()
 	if dev == nil {
-		_, _ = fmt.Fprintf(errs, "  operator     the token is in %s/operator.token\n\n", cfg.Data)
+		_, _ = fmt.Fprintf(errs, "  operator     the token is in %s/operator.token\n", cfg.Data)
+		_, _ = fmt.Fprintf(errs, "  applications porchlight app list -data %s\n\n", cfg.Data)
 		return nil
 	}
 	line, err := s.Announce()

@@ -154,7 +154,7 @@ func start(t *testing.T, path string, args ...string) *program {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	p := &program{cmd: exec.CommandContext(ctx, path, args...)}
-	p.cmd.Env = append(os.Environ(), secretEnv+"=")
+	p.cmd.Env = append(os.Environ(), secretEnv+"=", tokenEnv+"=", urlEnv+"=")
 	p.cmd.Stderr = &p.errs
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -217,6 +217,10 @@ func servesUntilItIsTold(t *testing.T, path string) {
 		if text, code := token.end(t); code != 0 || len(text) < 100 {
 			t.Errorf("usersig: %q, exit code %d: %s", text, code, token.errs.String())
 		}
+		apps := start(t, path, "app", "list", "-data", dir)
+		if text, code := apps.end(t); code != 0 || !strings.Contains(text, dev.SDKAppID.String()) {
+			t.Errorf("app list: %q, exit code %d: %s", text, code, apps.errs.String())
+		}
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
@@ -242,9 +246,9 @@ func servesUntilItIsTold(t *testing.T, path string) {
 // exitCodes are what scripts see of the program.
 func exitCodes(t *testing.T, path string) {
 	for line, want := range map[string]int{
-		"help": 0, "version": 0, "serve -h": 0, "usersig -h": 0,
-		"": 2, "nonsense": 2, "serve -nonsense": 2, "usersig": 2,
-		"serve -set x": 1, "usersig -data /nowhere alice": 1, "serve -config /nowhere/porchlight.yaml": 1,
+		"help": 0, "version": 0, "serve -h": 0, "usersig -h": 0, "app -h": 0, "user kick -h": 0,
+		"": 2, "nonsense": 2, "serve -nonsense": 2, "usersig": 2, "app": 2, "app show five": 2, "user kick 5": 2,
+		"serve -set x": 1, "usersig -data /nowhere alice": 1, "app list -data /nowhere": 1, "serve -config /nowhere/porchlight.yaml": 1,
 	} {
 		p := start(t, path, strings.Fields(line)...)
 		if _, code := p.end(t); code != want {

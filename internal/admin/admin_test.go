@@ -13,27 +13,41 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/porchlight-im/porchlight/internal/admin"
+	"github.com/porchlight-im/porchlight/internal/testkit"
 )
 
-const token = "a token that only these tests know"
+const token = testkit.OperatorToken
 
-// config gives handlers over one gauge.
+// config gives what the handlers of health and metrics need.
 func config(ready error) admin.Config {
-	r := prometheus.NewRegistry()
+	return admin.Config{Token: token, Ready: func() error { return ready }, Version: "v1.2.3"}
+}
+
+// side gives the operator's side over one gauge.
+func side(cfg admin.Config) *admin.Handlers {
+	cfg.Metrics = prometheus.NewRegistry()
 	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "porchlight_test_figure", Help: "A figure."})
 	g.Set(42)
-	r.MustRegister(g)
-	return admin.Config{Token: token, Gatherer: r, Ready: func() error { return ready }, Version: "v1.2.3"}
+	cfg.Metrics.MustRegister(g)
+	return admin.New(cfg)
 }
 
 // public gives the handler of the clients' port.
 func public(cfg admin.Config) http.Handler {
 	mux := http.NewServeMux()
-	admin.Public(mux, cfg)
+	side(cfg).Public(mux)
 	return mux
 }
 
-// reply is what a handler answered. No answer of any test may hold the token.
+// private gives the handler of the operator's own listener.
+func private(cfg admin.Config) http.Handler {
+	mux := http.NewServeMux()
+	side(cfg).Private(mux)
+	return mux
+}
+
+// reply is what a handler answered. No answer of any test may hold the token, or
+// the key of the application that is there from the start.
 type reply struct {
 	code   int
 	header http.Header
@@ -46,6 +60,11 @@ func ask(t *testing.T, h http.Handler, method, path, authorization string) reply
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
 	}
+	return serve(t, h, r)
+}
+
+func serve(t *testing.T, h http.Handler, r *http.Request) reply {
+	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	body, err := io.ReadAll(w.Result().Body)
@@ -57,8 +76,10 @@ func ask(t *testing.T, h http.Handler, method, path, authorization string) reply
 	if err := got.header.Write(&header); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Contains(got.body+header.String(), token) {
-		t.Errorf("%s %s gives out the token: %s%s", method, path, header.String(), got.body)
+	for _, secret := range []string{token, testkit.DevApp(nil).Keys[0].Secret} {
+		if strings.Contains(got.body+header.String(), secret) {
+			t.Errorf("%s %s gives out a secret: %s%s", r.Method, r.URL, header.String(), got.body)
+		}
 	}
 	return got
 }
@@ -78,7 +99,7 @@ func object(t *testing.T, r reply) map[string]string {
 
 func TestHealthNeedsNothing(t *testing.T) {
 	cfg := config(errors.New("the store does not answer"))
-	for name, h := range map[string]http.Handler{"public": public(cfg), "private": admin.Private(cfg)} {
+	for name, h := range map[string]http.Handler{"public": public(cfg), "private": private(cfg)} {
 		r := ask(t, h, "GET", "/healthz", "")
 		if r.code != http.StatusOK {
 			t.Errorf("%s: %d", name, r.code)
@@ -102,7 +123,7 @@ func TestReadinessSaysWhyNot(t *testing.T) {
 		"draining": {errors.New("draining"), http.StatusServiceUnavailable, map[string]string{"status": "not ready", "reason": "draining"}},
 	} {
 		cfg := config(c.err)
-		for where, h := range map[string]http.Handler{"public": public(cfg), "private": admin.Private(cfg)} {
+		for where, h := range map[string]http.Handler{"public": public(cfg), "private": private(cfg)} {
 			r := ask(t, h, "GET", "/readyz", "")
 			if r.code != c.code {
 				t.Errorf("%s, %s: %d, want %d", name, where, r.code, c.code)
@@ -153,7 +174,7 @@ func TestMetricsAreForTheOperator(t *testing.T) {
 		if got := r.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Bearer ") {
 			t.Errorf("%s: WWW-Authenticate is %q", name, got)
 		}
-		if got := object(t, r)["error"]; !strings.Contains(got, "operator.token") {
+		if got := wrong(t, r).Detail; !strings.Contains(got, "operator.token") {
 			t.Errorf("%s: the error does not say where the token is: %q", name, got)
 		}
 	}
@@ -181,17 +202,17 @@ func TestProfilesAreOnThePrivateListenerOnly(t *testing.T) {
 		if r := ask(t, public(cfg), "GET", path, "Bearer "+token); r.code != http.StatusNotFound {
 			t.Errorf("public %s: %d", path, r.code)
 		}
-		if r := ask(t, admin.Private(cfg), "GET", path, ""); r.code != http.StatusOK || r.body == "" {
+		if r := ask(t, private(cfg), "GET", path, ""); r.code != http.StatusOK || r.body == "" {
 			t.Errorf("private %s: %d", path, r.code)
 		}
 	}
-	if r := ask(t, admin.Private(cfg), "GET", "/metrics", ""); r.code != http.StatusOK || !strings.Contains(r.body, "porchlight_test_figure 42\n") {
+	if r := ask(t, private(cfg), "GET", "/metrics", ""); r.code != http.StatusOK || !strings.Contains(r.body, "porchlight_test_figure 42\n") {
 		t.Errorf("private metrics: %d %s", r.code, r.body)
 	}
 }
 
 func TestOtherMethodsAndPathsAreRefused(t *testing.T) {
-	for name, h := range map[string]http.Handler{"public": public(config(nil)), "private": admin.Private(config(nil))} {
+	for name, h := range map[string]http.Handler{"public": public(config(nil)), "private": private(config(nil))} {
 		for _, path := range []string{"/healthz", "/readyz", "/metrics"} {
 			for _, method := range []string{"POST", "PUT", "DELETE"} {
 				if r := ask(t, h, method, path, "Bearer "+token); r.code != http.StatusMethodNotAllowed {

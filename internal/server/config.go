@@ -42,8 +42,9 @@ type LogConfig struct {
 
 // OperatorConfig is about the operator's side.
 type OperatorConfig struct {
-	// address of a listener for metrics and profiles that asks for no token,
-	// out of clients' reach; empty for none
+	// address of a listener of the operator's own, out of clients' reach: the API,
+	// which asks for the token, and metrics and profiles, which do not; empty for
+	// none, so that the API is on the one port
 	Listen string `yaml:"listen"`
 }
 

@@ -41,6 +41,7 @@ type Server struct {
 	log      *slog.Logger
 	lock     *os.File
 	store    *store.Store
+	apps     *app.Manager
 	status   *status.Engine
 	gateway  *gateway.Gateway
 	registry *prometheus.Registry
@@ -116,7 +117,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
-		Store: s.store, Lists: s.store, Accounts: accounts, Encode: wire.Encode,
+		Store: s.store, Lists: s.store, Orders: s.store, Accounts: accounts, Encode: wire.Encode,
 		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
@@ -133,6 +134,10 @@ func (s *Server) build(ctx context.Context) error {
 		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
 		Limits: limits, Origins: s.cfg.Gateway.Origins, Metrics: s.registry, Log: s.log,
 	})
+	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})
+	for _, a := range s.apps.Apps() {
+		s.gateway.AppChanged(nil, a)
+	}
 	return nil
 }
 
@@ -203,17 +208,25 @@ func (s *Server) Run(ctx context.Context) error {
 
 // servers gives the HTTP servers with their listeners.
 func (s *Server) servers() map[*http.Server]net.Listener {
-	operator := admin.Config{Token: s.token, Gatherer: s.registry, Ready: s.ready, Version: s.version}
+	operator := admin.New(admin.Config{
+		Token: s.token, Metrics: s.registry, Ready: s.ready, Version: s.version, Log: s.log,
+		Apps: s.apps, Users: s.status, Audit: s.store,
+	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /binfo", s.gateway)
 	mux.Handle("GET /info", s.gateway)
 	mux.HandleFunc("GET /{$}", s.front)
 	mux.HandleFunc("GET /console/", s.front)
-	admin.Public(mux, operator)
+	operator.Public(mux)
 	all := map[*http.Server]net.Listener{newHTTPServer(mux, s.log): s.listener}
-	if s.private != nil {
-		all[newHTTPServer(admin.Private(operator), s.log)] = s.private
+	if s.private == nil {
+		operator.API(mux)
+		return all
 	}
+	private := http.NewServeMux()
+	operator.Private(private)
+	operator.API(private)
+	all[newHTTPServer(private, s.log)] = s.private
 	return all
 }
 
@@ -233,6 +246,7 @@ func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 Applications: TencentCloudChat.create({ SDKAppID, proxyServer: "ws://<this host and port>" })
 Health:       /healthz and /readyz
 Metrics:      /metrics, with the operator's token as a bearer token
+Operator:     porchlight app and porchlight user, over the API that /admin/v1/openapi.json describes
 
 This version has no console yet; all its figures are in /metrics.
 `, s.version)

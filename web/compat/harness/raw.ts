@@ -11,10 +11,12 @@ export class RawSession {
   readonly #socket: WebSocket;
   readonly #waiting = new Map<number, { resolve: (body: Body) => void; reject: (error: Error) => void }>();
   #who: Record<string, unknown>;
+  readonly #platform: number;
   #seq = 0;
 
-  private constructor(app: AppKey, ws: string, userID: string) {
-    const url = `${ws}/binfo?sdkappid=${app.sdkAppID}&instanceid=${userID}&random=0.5&platform=7&host=unknown&version=-1&sdkversion=3.6.6&compress=gzip`;
+  private constructor(app: AppKey, ws: string, userID: string, platform: number) {
+    this.#platform = platform;
+    const url = `${ws}/binfo?sdkappid=${app.sdkAppID}&instanceid=${userID}&random=0.5&platform=${platform}&host=unknown&version=-1&sdkversion=3.6.6&compress=gzip`;
     this.#app = app;
     this.#who = { identifier: userID, usersig: mint(app, userID) };
     this.traffic.open(url);
@@ -29,8 +31,9 @@ export class RawSession {
     });
   }
 
-  static async login(app: AppKey & { ws: string }, userID: string): Promise<RawSession> {
-    const session = new RawSession(app, app.ws, userID);
+  /** Logs in from a platform, by the number that the clients give it; 7 is the web. */
+  static async login(app: AppKey & { ws: string }, userID: string, platform = 7): Promise<RawSession> {
+    const session = new RawSession(app, app.ws, userID, platform);
     await new Promise<void>((resolve, reject) => {
       session.#socket.once("open", resolve);
       session.#socket.once("error", reject);
@@ -45,7 +48,7 @@ export class RawSession {
     const seq = ++this.#seq;
     const head = {
       ver: "v4",
-      platform: 7,
+      platform: this.#platform,
       ...this.#who,
       sdkappid: this.#app.sdkAppID,
       contenttype: "json",

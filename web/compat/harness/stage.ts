@@ -3,8 +3,9 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
 import { Device, type DeviceOptions } from "./device.ts";
+import { Operator } from "./operator.ts";
 import { Server, type Settings } from "./server.ts";
-import { mint } from "./usersig.ts";
+import { type AppKey, mint } from "./usersig.ts";
 import { Wire } from "./wire.ts";
 
 export class Stage {
@@ -16,6 +17,11 @@ export class Stage {
   get server(): Server {
     if (this.#server === undefined) throw new Error("the server runs only while tests do");
     return this.#server;
+  }
+
+  /** Who gives orders to the server. */
+  get operator(): Operator {
+    return new Operator(this.server);
   }
 
   /** A user ID that no other test of the file uses. */
@@ -38,6 +44,13 @@ export class Stage {
     return device;
   }
 
+  /** The same in an application that the test has made. */
+  async loginTo(app: AppKey, userID: string): Promise<Device> {
+    const device = this.device({ sdkAppID: app.sdkAppID });
+    await device.login(userID, mint(app, userID));
+    return device;
+  }
+
   /** A wire to the server that the test may cut. */
   async wire(): Promise<Wire> {
     const wire = await Wire.to(this.server.ready.ws);
@@ -47,6 +60,11 @@ export class Stage {
 
   userSig(userID: string, expireS?: number): string {
     return mint(this.server.ready, userID, expireS);
+  }
+
+  /** A UserSig of an application that the test has made. */
+  userSigOf(app: AppKey, userID: string): string {
+    return mint(app, userID);
   }
 
   async start(settings: Settings): Promise<void> {
