@@ -40,7 +40,7 @@ type command struct {
 // commands is the table of all that is served. What is not in it is answered
 // with CodeNoResource.
 var commands = map[string]command{
-	wire.CmdHeartbeat: {need: anyone, window: unlimited, serve: acknowledge},
+	wire.CmdHeartbeat: {need: anyone, window: unlimited, serve: heartbeat},
 	wire.CmdTelemetry: {need: anyone, window: unlimited, serve: acknowledge},
 	wire.CmdPushAck:   {need: anyone, window: unlimited, serve: acknowledge},
 	wire.CmdLogin:     {need: anyone, window: unlimited, serve: login},
@@ -79,10 +79,10 @@ func (c *conn) dispatch(ctx context.Context, req *wire.Request) error {
 		return c.slowDown(req)
 	}
 	if req.Head.A2 == "" && (!served || cmd.need != anyone) {
-		c.g.metrics.bad.WithLabelValues("prelogin").Inc()
-		c.refuse(req, im.Errorf(im.CodeSigExpired, "log in before any other command"))
-		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "a command before the login")
-		return c.leaveUnread()
+		// Not by the code that ends a session: a client whose session has just ended
+		// may still be starting, and takes that for the end of the next one.
+		c.refuse(req, im.Errorf(im.CodeNotLoggedIn, "log in before any other command"))
+		return nil
 	}
 	if !served {
 		cmd = command{need: member, window: unlimited, serve: unserved}
@@ -143,13 +143,8 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		return cmd.serve(ctx, k)
 	}
 	s, err := c.authenticate(ctx, k.req.Head.A2)
-	if cause, over := endedCause(err); over && (wire.KickType(cause) != 0 || cause == im.CauseLogout) {
-		// The client knows, or the kick itself tells it: this must not end what
-		// follows, a logged-out socket among it.
-		if !cmd.itself {
-			return nil, im.Err(im.CodeNotLoggedIn)
-		}
-		err = nil
+	if cause, over := endedCause(err); over && s != nil {
+		err = afterEnd(k.req.Head.Command, cmd, cause)
 	}
 	if err != nil {
 		return nil, err
@@ -184,6 +179,22 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		s.remember(name, seq, k.req.Body, nil, c.g.now()) // not to be counted again
 	}
 	return payload, nil
+}
+
+// afterEnd says how a command of a session that is over is answered. What the
+// client asks by itself as it starts is served: it takes an error there for a
+// fault of the application. A kick has been told, and a logout is known; of
+// anything else the next command tells, by the code that ends a session.
+func afterEnd(name string, cmd command, cause im.Cause) error {
+	told := wire.KickType(cause) != 0 || cause == im.CauseLogout
+	switch {
+	case cmd.itself && (told || name != wire.CmdHello):
+		return nil
+	case told:
+		return im.Err(im.CodeNotLoggedIn)
+	default:
+		return im.Err(im.CodeSigExpired)
+	}
 }
 
 // answerError is the one place where an error becomes an answer, and where what
@@ -222,6 +233,16 @@ func (c *conn) refuse(req *wire.Request, refusal *im.Error) {
 // heartbeats and hellos are only to be heard, and telemetry is not kept.
 func acknowledge(_ context.Context, k *call) ([]byte, error) {
 	return wire.AppendOK(nil, k.req.Head.Command, k.req.Head.Seq, k.now), nil
+}
+
+// heartbeat is acknowledge, but tells of a UserSig that is over: it is what a
+// client sends first on a socket, and the one command that it takes a refusal of
+// without a complaint.
+func heartbeat(ctx context.Context, k *call) ([]byte, error) {
+	if s := k.c.session.Load(); s != nil && s.cause() == im.CauseExpiry {
+		return nil, im.Err(im.CodeSigExpired)
+	}
+	return acknowledge(ctx, k)
 }
 
 // unserved refuses a command that is not in the table.

@@ -29,6 +29,7 @@ type conn struct {
 
 	// Written by the read goroutine or the sweeper, read by all.
 	heard    atomic.Int64  // when the client was last heard, Unix ms
+	told     atomic.Int64  // it has received all that changed before, Unix ms
 	pinged   atomic.Int64  // when it was last pinged
 	good     atomic.Bool   // it has sent a good frame
 	settling atomic.Bool   // it has just logged in: statuses wait until it is ready for them
@@ -90,7 +91,7 @@ func (c *conn) setCause(cause im.Cause) { c.cause.CompareAndSwap(0, uint32(cause
 func (c *conn) unbind(cause im.Cause) {
 	if s := c.session.Swap(nil); s != nil {
 		s.left(c, c.g.now())
-		c.g.cfg.Status.Leave(s.UserKey, s.Inst, c.link, cause, c.heard.Load())
+		c.g.cfg.Status.Leave(s.UserKey, s.Inst, c.link, cause, c.told.Load())
 	}
 }
 
@@ -203,6 +204,7 @@ func (c *conn) frame(h ws.Header, payload []byte) error {
 		c.out.control(ws.OpPong, payload)
 		return nil
 	case ws.OpPong:
+		c.ponged(payload)
 		return nil
 	case ws.OpClose:
 		return c.closed(payload)
@@ -283,8 +285,9 @@ func (c *conn) Own(n *im.Notice) { c.out.ownStatus(n) }
 // Forget drops what rests on having watched these users.
 func (c *conn) Forget(users []im.UserID) { c.out.forget(users) }
 
-// Heard gives when the client was last heard.
-func (c *conn) Heard() int64 { return c.heard.Load() }
+// Told gives the time before which nothing changed that the client has not
+// received.
+func (c *conn) Told() int64 { return c.told.Load() }
 
 // End says that the session is over, or that another socket took this one's
 // place. A kicked client is told; its socket stays open a while for its logout.

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"encoding/binary"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -177,8 +178,36 @@ func (c *conn) tend(now int64) {
 		c.g.metrics.dropped.WithLabelValues("prelogin").Inc()
 		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "no good frame in time")
 	case now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds():
-		c.pinged.Store(now)
-		c.out.control(ws.OpPing, nil)
+		c.ping(now)
+	}
+}
+
+// slack is how much later, in ms, than a status changed its notice may come to
+// an outbox: a crowd is told one by one.
+const slack = 1000
+
+// ping asks whether the client is there. Where no status waits for it, the ping
+// carries the time before which nothing changed that is not written by now: the
+// client has received it all when that comes back. That it was heard proves no
+// such thing.
+func (c *conn) ping(now int64) {
+	c.pinged.Store(now)
+	var proof []byte
+	if c.out.statusless() {
+		proof = binary.BigEndian.AppendUint64(nil, uint64(now-slack)) //nolint:gosec // G115: a time after 1970
+	}
+	c.out.control(ws.OpPing, proof)
+}
+
+// ponged takes what a ping carried. A client that makes something up deceives
+// itself alone.
+func (c *conn) ponged(proof []byte) {
+	if len(proof) != 8 {
+		return
+	}
+	told := int64(binary.BigEndian.Uint64(proof)) //nolint:gosec // G115: as ping wrote it, or compared below
+	if told > c.told.Load() && told < c.g.now() {
+		c.told.Store(told)
 	}
 }
 

@@ -110,6 +110,12 @@ func (k *call) comeBack(ctx context.Context) error {
 	case over && wire.KickType(cause) != 0:
 		g.metrics.returns.WithLabelValues("kicked").Inc()
 		k.turnAway(s, cause)
+		k.c.End(cause)
+		return nil
+	case over && s != nil && cause != im.CauseLogout:
+		g.metrics.returns.WithLabelValues("over").Inc()
+		k.turnAway(s, im.CauseExpiry)
+		k.c.lingerUntil(g.now() + g.lim.KickLinger.Milliseconds()) // the next command tells it
 		return nil
 	case err == nil:
 		g.metrics.returns.WithLabelValues("ok").Inc()
@@ -126,14 +132,13 @@ func (k *call) comeBack(ctx context.Context) error {
 	return nil
 }
 
-// turnAway tells a session that was pushed out while it was away, as it would
-// have been told on the spot: it is let in and pushed out. To any refusal of its
-// login the client would add an error that the application cannot catch.
+// turnAway lets in a session that ended while it was away, so that it can be told
+// as it would have been on the spot: to any refusal of its login the client would
+// add an error that the application cannot catch.
 func (k *call) turnAway(s *session, cause im.Cause) {
 	k.c.unbind(im.CauseClose)
 	s.end(cause)
 	k.bind(s, status.Attached{})
-	k.c.End(cause)
 }
 
 // resume binds the socket to a session that it returns to, and answers.
@@ -155,6 +160,7 @@ func (k *call) resume(ctx context.Context, s *session) error {
 // bind makes the socket its session's, and answers the login.
 func (k *call) bind(s *session, at status.Attached) {
 	k.c.link = at.Link
+	k.c.told.Store(at.Since)
 	if k.c.endCause() == im.CauseNone {
 		k.c.until.Store(0) // the end of the session before it is no end of this one
 	}

@@ -39,7 +39,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.returns = vec("returns_total", "result", "Returns of sessions on a new socket: ok, over, kicked, error.")
 	m.commands = vec("commands_total", "command", "Commands that were carried out.")
 	m.failures = vec("failures_total", "code", "Commands that were refused, by code.")
-	m.bad = vec("bad_input_total", "kind", "Input that ended its connection: protocol, frame, utf8, oversized, prelogin.")
+	m.bad = vec("bad_input_total", "kind", "Input that ended its connection: protocol, frame, utf8, oversized.")
 	m.dropped = vec("dropped_total", "reason", "Connections dropped: slow, write, silence, prelogin.")
 	m.refused = vec("refused_total", "reason", "Handshakes refused: origin, sockets, handshake.")
 	m.limited = vec("limited_total", "limit", "Commands over a limit: connection, calls.")

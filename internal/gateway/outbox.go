@@ -129,6 +129,13 @@ func (o *outbox) wakeFlusher() {
 	}
 }
 
+// statusless reports whether no status waits to be written.
+func (o *outbox) statusless() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.own.n == nil && o.lane.empty()
+}
+
 // forget drops what rests on having watched these users.
 func (o *outbox) forget(users []im.UserID) {
 	o.mu.Lock()

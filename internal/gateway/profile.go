@@ -22,7 +22,7 @@ func getProfiles(ctx context.Context, k *call) ([]byte, error) {
 	}
 	users := make([]im.UserID, 0, len(body.Items))
 	for _, item := range body.Items {
-		if item.User.Valid() {
+		if item.User.Valid() && k.sess.cause() == im.CauseNone { // one that is over is told of nobody
 			users = append(users, item.User)
 		}
 	}

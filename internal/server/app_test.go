@@ -51,8 +51,9 @@ func TestSE5_KeyWithdrawnFromAThousand(t *testing.T) {
 		if slices.Sort(seen); !slices.Equal(seen, []string{"u0 UNLOGINED", "u999 UNLOGINED"}) {
 			t.Errorf("alice saw %v", seen)
 		}
-		if a := s.Connect("u5").Return(clients[5]); a.Code != 70001 {
-			t.Errorf("a return: %d", a.Code)
+		back := s.MustReturn(clients[5])
+		if a := back.Call("heartbeat.alive", struct{}{}); a.Code != 70001 {
+			t.Errorf("a heartbeat after the return: %d", a.Code)
 		}
 		alice.SetCustom("still here")
 		again := s.Login("u5")

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,6 +94,25 @@ func TestWI4_ReturnTellsWhatWasMissed(t *testing.T) {
 		alice = s.MustReturn(alice)
 		alice.Sees("alice ONLINE")
 		alice.Sees("bob ONLINE long ago")
+	})
+}
+
+// A client that is heard after a change need not have been told of it: the
+// notice may wait for its tick.
+func TestWI4_ReturnTellsWhatWaitedForItsTick(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		alice, bob := pair(t, s)
+		alice.Subscribe("bob")
+		for n := range 6 {
+			bob.SetCustom(fmt.Sprint(n))
+			if n < 5 {
+				alice.Sees(fmt.Sprintf("bob ONLINE %d", n))
+			}
+		}
+		alice.Must("im_open_status.wshello", struct{}{})
+		time.Sleep(5 * time.Millisecond)
+		alice.Break()
+		s.MustReturn(alice).Sees("bob ONLINE 5")
 	})
 }
 
@@ -256,6 +276,39 @@ func TestSE5_UserSigExpiresWhileOnline(t *testing.T) {
 		bob.Sees("bob ONLINE")
 		if a := bob.Call("im_open_status.wshello", struct{}{}); a.Code != 70001 {
 			t.Errorf("hello after the expiry: %d, want 70001", a.Code)
+		}
+		bob.Closed()
+		if d := time.Since(at); d > time.Hour+3*time.Second {
+			t.Errorf("the socket was closed after %s", d)
+		}
+	})
+}
+
+func TestSE5_WI25_UserSigExpiresWhileAway(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		alice, bob := s.Login("alice"), s.Connect("bob")
+		alice.Sees("alice ONLINE")
+		if a := bob.TryLogin(s.UserSigFor("bob", time.Now(), time.Hour)); a.Code != 0 {
+			t.Fatal(a.Info)
+		}
+		bob.Break()
+		time.Sleep(2 * time.Hour)
+		for range 2 { // the server remembers it, and after a restart the store does
+			bob = s.MustReturn(bob)
+			profiles := bob.Must("profile.portrait_get_all", map[string]any{"UserItem": []any{map[string]any{"To_Account": "alice"}}})
+			if strings.Contains(string(profiles.Raw), "alice") {
+				t.Errorf("a session that is over is told of alice: %s", profiles.Raw)
+			}
+			for _, command := range []string{"heartbeat.alive", "im_open_status.wshello", "im_open_status.ws_set_custom_status"} {
+				if a := bob.Call(command, map[string]any{"CustomStatus": "x"}); a.Code != 70001 {
+					t.Errorf("%s: %d, want 70001", command, a.Code)
+				}
+			}
+			if got := alice.Query("bob")[0].String(); got != "bob UNLOGINED" {
+				t.Error(got)
+			}
+			s.Restart()
+			alice = s.MustReturn(alice)
 		}
 	})
 }

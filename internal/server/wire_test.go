@@ -32,6 +32,7 @@ func TestWI1_AnySocketServesASession(t *testing.T) {
 	if code := alice.Closed(); code != 4001 {
 		t.Errorf("the replaced socket was closed with %d, want 4001", code)
 	}
+	guest.Sees("bob ONLINE") // no pong proves yet that alice knows
 	bob.SetCustom("x")
 	guest.Sees("bob ONLINE x")
 }

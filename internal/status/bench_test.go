@@ -14,7 +14,7 @@ type countingOut struct{ n int }
 func (o *countingOut) Others(*im.Notice)  { o.n++ }
 func (o *countingOut) Own(*im.Notice)     { o.n++ }
 func (o *countingOut) Forget([]im.UserID) {}
-func (o *countingOut) Heard() int64       { return 0 }
+func (o *countingOut) Told() int64        { return 0 }
 func (o *countingOut) End(im.Cause)       {}
 
 // BenchmarkFanOut tells one change to a number of watchers; what the watchers'

@@ -45,7 +45,7 @@ type session struct {
 	link     uint64       // the socket beneath it, 0 for none
 	until    int64        // end of its grace, Unix ms; 0 while its socket lives
 	final    im.MarkState // what its platform's mark becomes if nobody returns
-	heard    int64        // when its lost socket was last heard, Unix ms
+	told     int64        // its lost socket had received all that changed before, Unix ms
 }
 
 // mark is [im.Mark] without its names.
@@ -92,7 +92,7 @@ type event struct {
 	platform im.Platform
 	link     uint64
 	cause    im.Cause
-	heard    int64  // evDetach: when the socket was last heard
+	told     int64  // evDetach: the socket had received all that changed before
 	custom   string // evCustom, evRestore
 	others   bool   // evEnd: sessions from before the start may yet return
 	marks    []im.Mark
@@ -150,7 +150,7 @@ func (u *user) attach(ev event, now int64, fx *effects) {
 		i = len(u.sessions) - 1
 	}
 	s := &u.sessions[i]
-	s.link, s.until, s.heard = ev.link, 0, 0
+	s.link, s.until, s.told = ev.link, 0, 0
 	u.mark(ev.platform, im.MarkLive, now, fx)
 }
 
@@ -162,7 +162,7 @@ func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
 		return
 	}
 	s := &u.sessions[i]
-	s.link, s.heard, s.final = 0, ev.heard, im.MarkLost
+	s.link, s.told, s.final = 0, ev.told, im.MarkLost
 	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
 		s.until = now + g
 		return

@@ -65,8 +65,9 @@ type Outbox interface {
 	// Forget drops what rests on having watched these users and is not
 	// written yet.
 	Forget(users []im.UserID)
-	// Heard gives when the client was last heard, in Unix milliseconds.
-	Heard() int64
+	// Told gives the time, in Unix milliseconds, before which nothing changed
+	// that the client has not surely received.
+	Told() int64
 	// End says that the session has ended by c, or, with CauseBreak, that
 	// another socket of the session took this one's place.
 	End(c im.Cause)

@@ -221,7 +221,7 @@ func (o *fakeOut) Own(n *im.Notice) {
 
 func (o *fakeOut) Forget([]im.UserID) {}
 
-func (o *fakeOut) Heard() int64 { return time.Now().UnixMilli() }
+func (o *fakeOut) Told() int64 { return time.Now().UnixMilli() }
 
 func (o *fakeOut) End(c im.Cause) {
 	o.mu.Lock()

@@ -150,7 +150,7 @@ func (a *account) publish() {
 }
 
 // register makes the account hear of everyone in its list, and tells one of
-// its connections, where given, who changed after a time in Unix milliseconds.
+// its connections, where given, who changed from a time in Unix milliseconds on.
 func (e *Engine) register(a *account, out Outbox, since int64) {
 	if a.registered && out == nil {
 		return
@@ -161,8 +161,8 @@ func (e *Engine) register(a *account, out Outbox, since int64) {
 	a.registered = true
 }
 
-// watch makes the account hear of target. If the target's status changed after
-// since, out is told at once. It gives the target's ID as the target has it, so
+// watch makes the account hear of target. If the target's status changed at
+// since or later, out is told at once. It gives the target's ID as the target has it, so
 // that all the lists it stands in share one text.
 func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) im.UserID {
 	key := im.UserKey{App: a.key.App, User: target}
@@ -173,7 +173,7 @@ func (e *Engine) watch(a *account, target im.UserID, out Outbox, since int64) im
 	if u.watchers.add(&a.receiver) {
 		e.stats.watches.Add(1)
 	}
-	if out != nil && u.changed > since && !e.muted.has(a.key.App) {
+	if out != nil && u.changed >= since && !e.muted.has(a.key.App) {
 		out.Others(e.noticeLocked(u, im.Status{}))
 	}
 	return u.key.User

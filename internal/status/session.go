@@ -48,7 +48,7 @@ type Attached struct {
 	Link    uint64 // names the connection; give it to [Engine.Leave]
 	TinyID  int64
 	Custom  string
-	Fresh   bool // the session began with this connection
+	Since   int64 // Unix ms; the outbox is told of all that changed later, and of nothing else
 }
 
 // Login opens a session and commits it, with the account where it is new and
@@ -93,7 +93,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		marks, customs := e.kept(l.User, row.Platform)
 		e.durable.ended(l.User, nil, marks, customs)
 	}
-	return Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Fresh: true}, nil
+	return Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: now}, nil
 }
 
 // Return puts a connection beneath a session that has not ended. It writes
@@ -109,7 +109,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox) (Attached, e
 	if err != nil {
 		return Attached{}, err
 	}
-	since := e.heard(a, s)
+	since := e.told(a, s)
 	if e.stale(a, e.now()) && since < 0 {
 		if err := e.cfg.Lists.ClearWatching(ctx, s.UserKey); err != nil {
 			e.cfg.Log.Error("drop a stale subscription list", "err", err, "user", s.User)
@@ -121,7 +121,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox) (Attached, e
 	e.attach(a, l)
 	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id})
 	e.register(a, out, since)
-	return Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey)}, nil
+	return Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}, nil
 }
 
 // Check reports, by an [Ended] or another error, whether a session that has no
@@ -137,8 +137,8 @@ func (e *Engine) Check(ctx context.Context, s Session) error {
 }
 
 // Leave says that a connection ended, by a cause that does not end its session,
-// having last been heard at a time in Unix milliseconds.
-func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause, heard int64) {
+// having received all that changed before told, in Unix milliseconds.
+func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause, told int64) {
 	a, err := e.acquire(context.Background(), key)
 	if err != nil { // only the store can fail, and a connected account is loaded
 		e.cfg.Log.Error("leave", "err", err, "user", key.User)
@@ -146,7 +146,7 @@ func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause
 	}
 	defer e.release(a)
 	if e.detach(a, linkID) {
-		e.step(key, event{kind: evDetach, inst: inst, link: linkID, cause: c, heard: heard})
+		e.step(key, event{kind: evDetach, inst: inst, link: linkID, cause: c, told: told})
 	}
 }
 
@@ -271,13 +271,13 @@ func (e *Engine) stale(a *account, now int64) bool {
 	return now-a.row.LastPresence > e.cfg.Retention.Milliseconds()
 }
 
-// heard says since when a session may have missed notices: since its lost
-// connection was last heard, or since the start if it was live before it. -1 is
-// for a session that has been away for longer than is remembered.
-func (e *Engine) heard(a *account, s Session) int64 {
+// told says since when a session may have missed notices: what its lost
+// connection had surely received, or since the start if it was live before it.
+// -1 is for a session that has been away for longer than is remembered.
+func (e *Engine) told(a *account, s Session) int64 {
 	for _, l := range a.links {
 		if l.row.Inst == s.Inst {
-			return l.out.Heard()
+			return l.out.Told()
 		}
 	}
 	st := e.stripe(s.UserKey)
@@ -290,7 +290,7 @@ func (e *Engine) heard(a *account, s Session) int64 {
 	for _, x := range u.sessions {
 		switch {
 		case x.inst == s.Inst:
-			return x.heard
+			return x.told
 		case x.inst == 0 && x.platform == s.Platform && x.final == im.MarkLost:
 			return e.started
 		}
