@@ -279,7 +279,7 @@ func TestSplit(t *testing.T) {
 	}
 	next, sources := 0, map[string]bool{}
 	for _, j := range jobs {
-		if j.First != next || j.Count > cfg.PerProc || j.Rate != 300 || j.Run != 5 {
+		if j.First != next || j.Count > cfg.PerProc || j.Rate != 300 || j.Run != 5 || j.Zero != jobs[0].Zero {
 			t.Errorf("job %+v does not follow on %d", j, next)
 		}
 		next += j.Count

@@ -23,7 +23,7 @@ func TestHistogramQuantiles(t *testing.T) {
 			for _, d := range all[i-99 : i+1] {
 				one.add(d)
 			}
-			parts.merge(one)
+			parts.merge(&one)
 		}
 	}
 	slices.Sort(all)
@@ -179,11 +179,11 @@ func TestProcessFiles(t *testing.T) {
 func TestSubscribeScript(t *testing.T) {
 	cfg := config{Users: "u", Sessions: 4, Watch: 3}
 	script := cfg.subscribeScript(2)
-	if len(script) != 1 || script[0].body != `{"To_Account":["u000003","u000000","u000001"]}` {
+	if len(script) != 2 || script[0].body != `{"UnsubscribeAll":1}` || script[1].body != `{"To_Account":["u000003","u000000","u000001"]}` {
 		t.Errorf("script %+v", script)
 	}
 	cfg = config{Users: "u", Sessions: 1000, Watch: 200}
-	if got := len(cfg.subscribeScript(0)); got != 2 {
-		t.Errorf("%d requests for 200 accounts, want 2", got)
+	if got := len(cfg.subscribeScript(0)); got != 3 {
+		t.Errorf("%d requests for 200 accounts, want 3", got)
 	}
 }

@@ -5,24 +5,27 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
-	"slices"
-	"text/tabwriter"
 	"time"
 )
 
 // report is the outcome of a run. Its JSON form is for machines and keeps its
 // names.
 type report struct {
+	Settings  string   `json:"settings"` // the command line, without the secret
 	Server    string   `json:"server"`
 	App       uint32   `json:"sdkAppID"`
 	Sessions  int      `json:"sessions"`
 	Watch     int      `json:"watch"`
 	Processes int      `json:"processes"`
 	InFlight  int      `json:"inFlight"`
+	Notes     []string `json:"notes,omitempty"` // how the run was laid out, and what would not fit
 	Phases    []result `json:"phases"`
 	Samples   []sample `json:"serverSamples,omitempty"`
-	Good      bool     `json:"good"` // every session came through everything
+	Series    []point  `json:"series,omitempty"`
+	Checks    faults   `json:"checks"` // of all phases
+	Good      bool     `json:"good"`   // every session came through everything, and every check found nothing
+
+	seconds map[int]*histogram // of deliveries, for the series
 }
 
 // result is one phase of a report.
@@ -32,23 +35,54 @@ type result struct {
 	Open      int                `json:"open"`
 	Seconds   float64            `json:"seconds"`
 	PerSecond float64            `json:"perSecond,omitempty"`
+	Back      float64            `json:"lastBackSeconds,omitempty"` // after the cut of a storm
 	Steps     map[string]latency `json:"steps,omitempty"`
 	Failed    map[string]int     `json:"failed,omitempty"`
 	Lost      map[string]int     `json:"lost,omitempty"`
 	Denied    map[string]int     `json:"denied,omitempty"`
+	Retried   map[string]int     `json:"retried,omitempty"`
 	Pings     int                `json:"pingsAnswered"`
 	Hellos    int                `json:"hellosAnswered"`
 	Pushes    int                `json:"pushes"`
+	Statuses  int                `json:"statusesPushed"`
 	Kicks     int                `json:"kicks"`
+	ServerCPU float64            `json:"serverCPUSeconds,omitempty"`
 	ClientCPU float64            `json:"clientCPUSeconds"`
+	Traffic   *trafficResult     `json:"traffic,omitempty"`
+	Checks    faults             `json:"checks"`
+	Examples  []string           `json:"examples,omitempty"` // of what the checks found
+}
+
+// trafficResult is what became of the changes of a phase.
+type trafficResult struct {
+	Changes     int     `json:"changes"`
+	Unsent      int     `json:"unsent"` // due, but every session waited for an answer
+	Deliveries  int64   `json:"deliveries"`
+	PerSecond   float64 `json:"deliveriesPerSecond"`
+	Due         latency `json:"fromDue"`  // from when the change was due
+	Sent        latency `json:"fromSent"` // from when it was handed to the socket
+	Own         latency `json:"own"`      // of sessions' own changes, from when they were due
+	Overtaken   int     `json:"overtaken"`
+	CaughtUp    int     `json:"caughtUp"`
+	Retold      int     `json:"retold"`
+	SettledInMS float64 `json:"settledInMs"`
 }
 
 // latency is a step's durations in milliseconds.
 type latency struct {
 	Count int64   `json:"count"`
 	P50   float64 `json:"p50ms"`
+	P90   float64 `json:"p90ms"`
 	P99   float64 `json:"p99ms"`
+	P999  float64 `json:"p999ms"`
 	Max   float64 `json:"maxms"`
+}
+
+func latencyOf(h *histogram) latency {
+	return latency{
+		Count: h.total(), P50: milliseconds(h.quantile(0.5)), P90: milliseconds(h.quantile(0.9)),
+		P99: milliseconds(h.quantile(0.99)), P999: milliseconds(h.quantile(0.999)), Max: milliseconds(h.max),
+	}
 }
 
 // load carries out a run and reports on it.
@@ -63,66 +97,126 @@ func load(ctx context.Context, cfg config, progress io.Writer) (_ *report, err e
 		}
 	}()
 	rep := &report{
-		Server: "ws://" + cfg.Server.String(), App: uint32(cfg.App), Sessions: cfg.Sessions, Watch: cfg.Watch,
-		Processes: len(crew.workers), InFlight: cfg.InFlight, Good: true,
+		Settings: cfg.Settings, Server: "ws://" + cfg.Server.String(), App: uint32(cfg.App), Sessions: cfg.Sessions,
+		Watch: cfg.Watch, Processes: len(crew.workers), InFlight: cfg.InFlight, Good: true, Notes: notes(cfg, len(crew.workers)),
 	}
-	rep.announce(cfg, progress)
+	for _, note := range rep.Notes {
+		_, _ = fmt.Fprintln(progress, "loadgen:", note) // for people, while they wait
+	}
+	sampler := startSampler(cfg.PID, crew.clock)
+	err = rep.carryOut(cfg, crew)
+	samples := sampler.finish()
+	if err != nil {
+		return nil, err
+	}
+	rep.Series = seriesOf(rep.seconds, samples)
+	return rep, nil
+}
+
+// carryOut goes through the phases. What a check costs is nobody's: it is part of
+// no phase's time and of no phase's processor time.
+func (r *report) carryOut(cfg config, crew *crew) error {
 	for _, p := range cfg.phases() {
+		before, err := sampleServer(cfg.PID, p.title())
+		if err != nil {
+			return err
+		}
 		t, err := crew.do(p)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := rep.book(cfg, t); err != nil {
-			return nil, err
+		after, err := sampleServer(cfg.PID, p.title())
+		if err != nil {
+			return err
+		}
+		if p.checked() {
+			check, err := crew.check(t)
+			if err != nil {
+				return err
+			}
+			t.tail(check)
+		}
+		res := r.book(&p, t)
+		if cfg.PID != 0 {
+			res.ServerCPU = (after.CPU - before.CPU).Seconds()
+			r.Samples = append(r.Samples, after)
 		}
 		if p.Name == phaseLogin && t.Done == 0 {
 			break // there is nothing to watch
 		}
 	}
-	return rep, nil
+	return nil
 }
 
-// announce says how the run is laid out before it begins, and what will not fit.
-func (r *report) announce(cfg config, progress io.Writer) {
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(progress, "loadgen: "+format+"\n", args...) }
-	say("%d sessions against %s, %d logging in at a time", r.Sessions, r.Server, r.InFlight)
-	if r.Processes > 1 {
-		say("split over %d processes, at most %d sessions each", r.Processes, cfg.PerProc)
+// sampleServer samples a process, if there is one.
+func sampleServer(pid int, when string) (sample, error) {
+	if pid == 0 {
+		return sample{}, nil
+	}
+	if when == phasePrepare {
+		when = "before"
+	}
+	return process{pid}.sample(when)
+}
+
+// notes says how a run is laid out, and what will not fit.
+func notes(cfg config, processes int) []string {
+	notes := []string{fmt.Sprintf("%d sessions against ws://%s, %d logging in at a time", cfg.Sessions, cfg.Server, cfg.InFlight)}
+	say := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if processes > 1 {
+		say("split over %d processes, at most %d sessions each", processes, cfg.PerProc)
+	}
+	if cfg.Changes > 0 {
+		say("%.5g changes a second, each told to %d others: %.5g deliveries a second", cfg.Changes, cfg.Watch, cfg.Changes*float64(cfg.Watch))
 	}
 	if cfg.PID == 0 {
 		say("without -pid the server's memory and processor time are not measured")
 	} else if limit := (process{cfg.PID}).descriptors(); limit > 0 && limit < cfg.Sessions {
 		say("the server may hold %d descriptors: it cannot take all of these sessions", limit)
 	}
+	return notes
 }
 
-// book adds a phase to the report, with a sample of the server after it.
-func (r *report) book(cfg config, t *tally) error {
+// book adds a phase to the report.
+func (r *report) book(p *phase, t *tally) *result {
 	res := result{
-		Phase: t.Phase, Done: t.Done, Open: t.Open, Seconds: t.Took.Seconds(),
-		Steps: map[string]latency{}, Failed: t.Failed, Lost: t.Lost, Denied: t.Denied,
-		Pings: t.Pings, Hellos: t.Hellos, Pushes: t.Pushes, Kicks: t.Kicks, ClientCPU: t.CPU.Seconds(),
+		Phase: p.title(), Done: t.Done, Open: t.Open, Seconds: t.Took.Seconds(), Back: t.Back.Seconds(), Steps: map[string]latency{},
+		Failed: t.Failed, Lost: t.Lost, Denied: t.Denied, Retried: t.Retried, Pings: t.Pings, Hellos: t.Hellos,
+		Pushes: t.Pushes, Statuses: t.Traffic.Items, Kicks: t.Kicks, ClientCPU: t.CPU.Seconds(),
+		Traffic: t.traffic(), Checks: t.Traffic.Faults, Examples: t.Traffic.Examples,
 	}
-	if t.Done > 0 && t.Took > 0 {
-		res.PerSecond = float64(t.Done) / t.Took.Seconds()
+	took := t.Took
+	if t.Back > 0 {
+		took = t.Back
+	}
+	if t.Done > 0 && took > 0 {
+		res.PerSecond = float64(t.Done) / took.Seconds()
 	}
 	for name, h := range t.Steps {
-		res.Steps[name] = latency{
-			Count: h.total(), P50: milliseconds(h.quantile(0.5)), P99: milliseconds(h.quantile(0.99)), Max: milliseconds(h.Max),
-		}
+		res.Steps[name] = latencyOf(h)
 	}
-	r.Good = r.Good && len(t.Failed)+len(t.Lost)+len(t.Denied)+t.Kicks == 0
+	r.Good = r.Good && len(t.Failed)+len(t.Lost)+len(t.Denied)+t.Kicks+t.Traffic.Faults.total() == 0
+	r.Checks.add(t.Traffic.Faults)
+	mergeHistograms(&r.seconds, t.Traffic.Seconds)
 	r.Phases = append(r.Phases, res)
-	if cfg.PID == 0 {
+	return &r.Phases[len(r.Phases)-1]
+}
+
+// traffic gives what became of the changes of a phase, nil where there were none.
+func (t *tally) traffic() *trafficResult {
+	tr := &t.Traffic
+	if tr.Changes+tr.CaughtUp+tr.Retold == 0 && tr.Due.total() == 0 {
 		return nil
 	}
-	when := t.Phase
-	if when == phasePrepare {
-		when = "before"
+	res := &trafficResult{
+		Changes: tr.Changes, Unsent: tr.Unsent, Deliveries: tr.Due.total(),
+		Due: latencyOf(&tr.Due), Sent: latencyOf(&tr.Sent), Own: latencyOf(&tr.Own),
+		Overtaken: tr.Overtaken, CaughtUp: tr.CaughtUp, Retold: tr.Retold, SettledInMS: milliseconds(tr.Settled),
 	}
-	s, err := process{cfg.PID}.sample(when)
-	r.Samples = append(r.Samples, s)
-	return err
+	if t.Took > 0 {
+		res.PerSecond = float64(res.Deliveries) / t.Took.Seconds()
+	}
+	return res
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
@@ -131,95 +225,4 @@ func (r *report) writeJSON(out io.Writer) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetIndent("", "  ")
 	return encoder.Encode(r)
-}
-
-// writeText lays the report out for people.
-func (r *report) writeText(out io.Writer) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	row := func(format string, args ...any) { _, _ = fmt.Fprintf(table, format+"\t\n", args...) } // Flush tells
-	row("phase\tthrough\ttook\ta second\tstep\tp50\tp99\tmax")
-	for _, p := range r.Phases {
-		if p.Phase == phasePrepare || p.Phase == phaseIdle {
-			continue
-		}
-		head := fmt.Sprintf("%s\t%d\t%.2f s\t%.0f", p.Phase, p.Done, p.Seconds, p.PerSecond)
-		for _, name := range slices.Sorted(maps.Keys(p.Steps)) {
-			l := p.Steps[name]
-			row("%s\t%s\t%.1f ms\t%.1f ms\t%.1f ms", head, name, l.P50, l.P99, l.Max)
-			head = "\t\t\t"
-		}
-	}
-	if len(r.Samples) > 0 {
-		row("")
-		row("server\tsessions\tresident\ta session\tCPU")
-		for i, s := range r.Samples {
-			row("%s\t%d\t%.1f MiB\t%s\t%s", s.When, r.Phases[i].Open, float64(s.Resident)/(1<<20), r.perSession(i), r.cpu(i))
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	return r.writeEvents(out)
-}
-
-// perSession says what one session added to the server's memory since the start.
-func (r *report) perSession(i int) string {
-	if r.Phases[i].Open == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.2f KiB", float64(r.Samples[i].Resident-r.Samples[0].Resident)/float64(r.Phases[i].Open)/1024)
-}
-
-// cpu says what a phase cost the server: of one core while idle, else for each
-// session that came through.
-func (r *report) cpu(i int) string {
-	if i == 0 {
-		return ""
-	}
-	used, p := r.Samples[i].CPU-r.Samples[i-1].CPU, r.Phases[i]
-	switch {
-	case p.Phase == phaseIdle && p.Seconds > 0:
-		return fmt.Sprintf("%.2f %% of a core", 100*used.Seconds()/p.Seconds)
-	case p.Done > 0:
-		return fmt.Sprintf("%.0f µs each", used.Seconds()*1e6/float64(p.Done))
-	default:
-		return fmt.Sprintf("%.2f s", used.Seconds())
-	}
-}
-
-// writeEvents tells what happened beside the figures, good and bad.
-func (r *report) writeEvents(out io.Writer) error {
-	var err error
-	say := func(format string, args ...any) {
-		if err == nil {
-			_, err = fmt.Fprintf(out, format+"\n", args...)
-		}
-	}
-	say("")
-	for _, p := range r.Phases {
-		if p.Phase == phaseIdle {
-			say("idle for %.1f s: %d sessions stayed, %d pings and %d wshello answered; the generator used %.2f s of processor time",
-				p.Seconds, p.Open, p.Pings, p.Hellos, p.ClientCPU)
-		}
-		if p.Pushes > 0 {
-			say("%s: %d status pushes received", p.Phase, p.Pushes)
-		}
-		if p.Kicks > 0 {
-			say("%s: %d sessions were told that they are thrown out", p.Phase, p.Kicks)
-		}
-		for _, kind := range []struct {
-			name   string
-			counts map[string]int
-		}{{"failed", p.Failed}, {"lost", p.Lost}, {"accounts denied", p.Denied}} {
-			for _, reason := range slices.Sorted(maps.Keys(kind.counts)) {
-				say("%s: %d %s: %s", p.Phase, kind.counts[reason], kind.name, reason)
-			}
-		}
-	}
-	if r.Good {
-		say("good: every session came through")
-	} else {
-		say("NOT GOOD: see above")
-	}
-	return err
 }

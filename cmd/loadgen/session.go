@@ -18,22 +18,26 @@ import (
 
 // The commands that a session sends, and the start of what it is sent.
 const (
-	cmdLogin     = "im_open_status.wslogin"
-	cmdLogout    = "im_open_status.wslogout"
-	cmdHello     = "im_open_status.wshello"
-	cmdSubscribe = "im_open_status.ws_status_subscribe"
-	cmdPush      = "im_open_push.msg_push"
-	cmdKick      = "im_open_status.stat_forceoffline"
+	cmdLogin       = "im_open_status.wslogin"
+	cmdLogout      = "im_open_status.wslogout"
+	cmdHello       = "im_open_status.wshello"
+	cmdSubscribe   = "im_open_status.ws_status_subscribe"
+	cmdUnsubscribe = "im_open_status.ws_status_unsubscribe"
+	cmdSet         = "im_open_status.ws_set_custom_status"
+	cmdQuery       = "im_open_status.ws_get_user_status"
+	cmdPush        = "im_open_push.msg_push"
+	cmdKick        = "im_open_status.stat_forceoffline"
 )
 
 // state is how far a session's socket has come.
 type state uint8
 
 const (
-	absent    state = iota // no socket yet
+	absent    state = iota // no socket yet, or none at the moment
 	dialling               // the connection is being made
 	upgrading              // the handshake has been sent
 	open                   // frames go both ways
+	closing                // a close frame has been sent, the server's is awaited
 	ended                  // the socket is closed, for good
 )
 
@@ -43,6 +47,7 @@ type session struct {
 	number int // of all in the run
 	user   im.UserID
 	sig    string // until it has logged in
+	page   uint64 // how often it has begun anew, as a page that is loaded again
 
 	fd        int32
 	state     state
@@ -55,12 +60,26 @@ type session struct {
 	sent      time.Duration
 	helloAt   time.Duration // when to send the next wshello, 0 for never
 	helloEach time.Duration
+
+	made      uint32        // changes of its status so far
+	acked     uint32        // the last one that was acknowledged since it logged in
+	change    *change       // the one that waits for its answer
+	since     time.Duration // when its socket became its session's
+	returning bool          // its socket was cut, and it is not back yet
+	returnAt  time.Duration // when it began to return
 }
 
-// request is one command of a session's script.
+// request is one command of a session.
 type request struct {
 	cmd, body string
+	seq       uint32 // of one that is sent again; 0 for a new one
 }
+
+// hasSocket reports whether there is a descriptor to use.
+func (s *session) hasSocket() bool { return s.state != absent && s.state != ended }
+
+// atWork reports whether the session is counted among those in flight.
+func (s *session) atWork() bool { return len(s.script) > 0 || s.state == closing }
 
 // message is what the server sent, as far as anyone here asks.
 type message struct {
@@ -74,8 +93,17 @@ type message struct {
 		TinyID        string          `json:"TinyId"`
 		InstID        uint32          `json:"InstId"`
 		HelloInterval int             `json:"HelloInterval"`
+		CustomStatus  string          `json:"CustomStatus"`
+		Statuses      []givenStatus   `json:"UserStatusList"`
 		ErrorList     []deniedAccount `json:"ErrorList"`
 	} `json:"body"`
+}
+
+// givenStatus is an entry of the answer to a query.
+type givenStatus struct {
+	Account string `json:"To_Account"`
+	General int    `json:"Status"`
+	Custom  string `json:"CustomStatus"`
 }
 
 // deniedAccount is an entry of an answer's list of failures.
@@ -97,7 +125,7 @@ func (s *session) appendHandshake(dst []byte, cfg *config, run uint64) []byte {
 	return fmt.Appendf(dst, "GET /binfo?sdkappid=%d&instanceid=%016x%016x&random=0.5"+
 		"&platform=7&host=unknown&version=-1&sdkversion=3.6.6&compress=gzip HTTP/1.1\r\n"+
 		"Host: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\n\r\n",
-		cfg.App, run, s.number, cfg.Server, handshakeKey)
+		cfg.App, run+s.page, s.number, cfg.Server, handshakeKey)
 }
 
 // takeHandshake reads the server's consent off b; ok is false while it is not
@@ -127,7 +155,10 @@ func takeHandshake(b []byte) (rest []byte, ok bool, err error) {
 // appendRequest appends a command as the official client frames it. The scratch
 // holds the message before it is masked, and is returned for the next one.
 func (s *session) appendRequest(dst, scratch []byte, app im.AppID, r request) (frame, used []byte) {
-	s.seq++
+	if r.seq == 0 {
+		s.seq++
+		r.seq = s.seq
+	}
 	checksum := uint32(0)
 	if r.cmd != cmdLogin && r.cmd != cmdLogout {
 		checksum = crc32.ChecksumIEEE([]byte(r.body))
@@ -140,7 +171,7 @@ func (s *session) appendRequest(dst, scratch []byte, app im.AppID, r request) (f
 	}
 	m = fmt.Appendf(m, `,"sdkappid":%d,"contenttype":"json","reqtime":%d,"sdkability":75689843,"sdkability_ext":"","cappid":0,`+
 		`"servcmd":"%s","seq":%d,"cs":%d},"body":%s}`,
-		app, time.Now().Unix(), r.cmd, s.seq, checksum, r.body)
+		app, time.Now().Unix(), r.cmd, r.seq, checksum, r.body)
 	return appendFrame(dst, opBinary, s.mask(), m), m
 }
 
@@ -177,6 +208,8 @@ func (s *session) asked() string {
 		return "the connection"
 	case upgrading:
 		return "the handshake"
+	case closing:
+		return "the close"
 	default:
 		return verb(s.script[0].cmd)
 	}

@@ -28,7 +28,7 @@ func newPoller() (*poller, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make an epoll: %w", err)
 	}
-	return &poller{fd: fd, events: make([]unix.EpollEvent, 512)}, nil
+	return &poller{fd: fd, events: make([]unix.EpollEvent, 128)}, nil
 }
 
 func (p *poller) close() error { return unix.Close(p.fd) }
@@ -47,10 +47,20 @@ func (p *poller) quiet(fd, key int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, int(fd), &unix.EpollEvent{Events: unix.EPOLLIN, Fd: key})
 }
 
-// wait fills into with what is ready, for at most the timeout.
+// wait fills into with what is ready, for at most the timeout. Epoll itself waits
+// for whole milliseconds, too coarse to send at a given time.
 func (p *poller) wait(timeout time.Duration, into []ready) ([]ready, error) {
 	into = into[:0]
-	n, err := unix.EpollWait(p.fd, p.events, int(timeout.Milliseconds()))
+	var err error
+	if timeout > 0 && timeout < time.Millisecond {
+		until := unix.NsecToTimespec(timeout.Nanoseconds())
+		_, err = unix.Ppoll([]unix.PollFd{{Fd: int32(p.fd), Events: unix.POLLIN}}, &until, nil)
+		timeout = 0
+	}
+	n := 0
+	if err == nil {
+		n, err = unix.EpollWait(p.fd, p.events, int(max(timeout, 0).Milliseconds()))
+	}
 	if errors.Is(err, unix.EINTR) {
 		return into, nil
 	}
@@ -142,6 +152,21 @@ func send(fd int32, b []byte) (int, error) {
 }
 
 func hangUp(fd int32) { _ = unix.Close(int(fd)) } // nothing can be done about it
+
+// breakOff closes a connection by a reset, as when its machine has gone.
+func breakOff(fd int32) {
+	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // else it is closed as usual
+	hangUp(fd)
+}
+
+// monotonic is a clock that all processes of the machine share.
+func monotonic() time.Duration {
+	var at unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &at) != nil {
+		return 0
+	}
+	return time.Duration(at.Nano())
+}
 
 // ownCPU is the processor time that this process has used.
 func ownCPU() time.Duration {

@@ -30,5 +30,7 @@ func connected(int32) error                                    { return errNotLi
 func receive(int32, []byte) (int, error)                       { return 0, errNotLinux }
 func send(int32, []byte) (int, error)                          { return 0, errNotLinux }
 func hangUp(int32)                                             {}
+func breakOff(int32)                                           {}
+func monotonic() time.Duration                                 { return 0 }
 func ownCPU() time.Duration                                    { return 0 }
 func descriptorLimit() int                                     { return 1024 }

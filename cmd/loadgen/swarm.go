@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"strings"
 	"sync"
@@ -15,8 +16,9 @@ import (
 // job is the share of a run that one worker carries out.
 type job struct {
 	Config   config
-	Run      uint64 // random, the same for all workers of a run
-	First    int    // number of its first session
+	Run      uint64        // random, the same for all workers of a run
+	Zero     time.Duration // when the run's clock began, on the machine's
+	First    int           // number of its first session
 	Count    int
 	InFlight int
 	Rate     float64
@@ -29,17 +31,27 @@ type swarm struct {
 	job      job
 	poll     *poller
 	sessions []session
-	begun    time.Time
-	now      time.Duration // since begun, as of the event at hand
+	ledger   *ledger
+	clock    clock
+	now      time.Duration // on the run's clock, as of the event at hand
+	alarm    time.Duration // when to look again, whatever comes
 	swept    time.Duration
 	tally    *tally // of this phase, or since the last one
 	cpu      time.Duration
+	random   *rand.Rand
 
 	// The phase under way; its name is empty between phases.
 	phase    phase
 	started  time.Duration
 	next     int // the session to begin next
 	inFlight int
+	changing int // changes that wait for their answers
+	pace     pace
+	round    int           // bursts so far
+	waiting  []postponed   // changes of a burst whose sessions were busy
+	cutAt    time.Duration // when the storm cut its sockets; 0 for not yet
+	away     []comeback    // who was cut, by when they return
+	settling bool          // a check waits for what is under way
 
 	events  []ready
 	input   []byte // what one read brings
@@ -52,15 +64,39 @@ const (
 	sweepEvery = 100 * time.Millisecond
 )
 
+// clock tells the time since a run began, the same in all its processes.
+type clock struct {
+	began time.Time
+}
+
+// newClock reads both clocks a few times, lest the process be put aside between
+// them.
+func newClock(zero time.Duration) clock {
+	var c clock
+	closest := time.Hour
+	for range 10 {
+		before := time.Now()
+		at := monotonic()
+		if gap := time.Since(before); gap < closest {
+			closest, c.began = gap, before.Add(gap/2+zero-at)
+		}
+	}
+	return c
+}
+
+func (c clock) now() time.Duration { return time.Since(c.began) }
+
 func newSwarm(j job) (*swarm, error) {
 	p, err := newPoller()
 	if err != nil {
 		return nil, err
 	}
 	w := &swarm{
-		job: j, poll: p, sessions: make([]session, j.Count),
-		begun: time.Now(), tally: newTally(), cpu: ownCPU(), input: make([]byte, 64<<10),
+		job: j, poll: p, sessions: make([]session, j.Count), ledger: newLedger(j), clock: newClock(j.Zero),
+		tally: newTally(), cpu: ownCPU(), input: make([]byte, 64<<10),
+		random: rand.New(rand.NewPCG(j.Run, uint64(j.First))), //nolint:gosec // G404: it spreads returns
 	}
+	w.pace.stride = stride(j.Count)
 	for i := range w.sessions {
 		w.sessions[i].number = j.First + i
 		w.sessions[i].user = j.Config.user(j.First + i)
@@ -105,20 +141,21 @@ func (w *swarm) await(phases <-chan phase) (more bool, err error) {
 
 // turn begins what may begin, waits for sockets and deals with what came.
 func (w *swarm) turn() error {
-	w.now = time.Since(w.begun)
-	if err := w.launch(); err != nil {
+	w.now = w.clock.now()
+	w.alarm = w.now + pollEvery
+	if err := w.drive(); err != nil {
 		return err
 	}
-	events, err := w.poll.wait(pollEvery, w.events)
+	events, err := w.poll.wait(w.alarm-w.clock.now(), w.events)
 	if err != nil {
 		return err
 	}
 	w.events = events
 	for _, e := range events {
-		w.now = time.Since(w.begun)
+		w.now = w.clock.now()
 		w.handle(&w.sessions[e.key], e)
 	}
-	w.now = time.Since(w.begun)
+	w.now = w.clock.now()
 	if w.now-w.swept >= sweepEvery {
 		w.swept = w.now
 		w.greet()
@@ -126,35 +163,81 @@ func (w *swarm) turn() error {
 	return nil
 }
 
+// wakeAt makes the turn end by then.
+func (w *swarm) wakeAt(t time.Duration) { w.alarm = min(w.alarm, t) }
+
 func (w *swarm) begin(p phase) error {
-	w.now = time.Since(w.begun)
-	w.phase, w.started, w.next, w.inFlight = p, w.now, 0, 0
-	switch {
-	case p.Name == phasePrepare:
-		w.next = len(w.sessions)
+	w.now = w.clock.now()
+	w.phase, w.started, w.next, w.inFlight = p, max(p.Start, w.now), len(w.sessions), 0
+	switch p.Name {
+	case phasePrepare:
 		return w.mint()
-	case p.For > 0 || p.Name == phaseIdle:
-		w.next = len(w.sessions)
+	case phaseLogin, phaseWatch:
+		w.next = 0
+	case phaseClose:
+		w.ledger.rule = comings
+		w.next = 0
+		return w.mint()
+	case phaseRelogin:
+		w.ledger.forget()
+		w.next = 0
+	case phaseLeave:
+		w.ledger.rule = comings
+		w.next = 0
+	case phaseCheck:
+		w.settling = true
+	default:
+		w.ledger.rule = strict
+		w.beginLoad()
 	}
 	return nil
 }
 
+// drive does what the phase wants done now.
+func (w *swarm) drive() error {
+	switch {
+	case w.phase.Name == "":
+		return nil
+	case w.now < w.started:
+		w.wakeAt(w.started)
+		return nil
+	}
+	switch w.phase.Name {
+	case phaseChanges:
+		w.keepPace()
+	case phaseBurst:
+		w.burst()
+	case phaseStorm:
+		return w.storm()
+	case phaseCheck:
+		w.settle()
+	}
+	return w.launch()
+}
+
 // through reports whether the phase has ended, by its work or by its time.
 func (w *swarm) through() bool {
-	if w.phase.Name == phaseIdle {
-		return w.now-w.started >= w.phase.For
+	ran := w.now - w.started
+	done := w.next == len(w.sessions) && w.inFlight == 0 && w.changing == 0 && !w.settling
+	switch w.phase.Name {
+	case phaseIdle:
+		return ran >= w.phase.For
+	case phaseChanges:
+		done = done && w.now >= w.pace.end && (w.pace.due() >= w.pace.end || w.pace.stuck)
+	case phaseBurst:
+		done = done && w.round == w.phase.Rounds && len(w.waiting) == 0
+	case phaseStorm:
+		done = done && w.cutAt > 0 && len(w.away) == 0
 	}
-	if w.next == len(w.sessions) && w.inFlight == 0 {
-		return true
-	}
-	return w.now-w.started >= w.job.Config.Timeout
+	return done || ran >= w.phase.For+w.job.Config.Timeout
 }
 
 // end closes the books of a phase. Who is still at work then has failed.
 func (w *swarm) end() *tally {
+	w.endLoad()
 	for i := range w.sessions {
 		s := &w.sessions[i]
-		if len(s.script) > 0 {
+		if s.atWork() {
 			w.fail(s, fmt.Errorf("no answer to %s in %s", s.asked(), w.job.Config.Timeout))
 		} else if i >= w.next && s.state != ended {
 			w.tally.Failed["its turn did not come in "+w.job.Config.Timeout.String()]++
@@ -165,6 +248,9 @@ func (w *swarm) end() *tally {
 	}
 	t, cpu := w.tally, ownCPU()
 	t.Phase, t.Took, t.CPU = w.phase.Name, w.now-w.started, cpu-w.cpu
+	if w.phase.checked() {
+		t.Acked = w.acknowledged()
+	}
 	w.tally, w.cpu, w.phase = newTally(), cpu, phase{}
 	return t
 }
@@ -188,34 +274,44 @@ func (w *swarm) mint() error {
 		})
 	}
 	wg.Wait()
-	w.tally.Done = len(w.sessions)
+	if w.phase.Name == phasePrepare {
+		w.tally.Done = len(w.sessions)
+	}
 	return errors.Join(errs...)
 }
 
 // launch begins the part of as many sessions as may be at work at a time.
 func (w *swarm) launch() error {
-	if w.phase.Name == "" {
-		return nil
-	}
 	allowed := len(w.sessions)
-	if w.job.Rate > 0 {
+	if w.job.Rate > 0 && w.phase.logsIn() {
 		allowed = int(w.job.Rate * (w.now - w.started).Seconds())
 	}
 	for w.inFlight < w.job.InFlight && w.next < min(len(w.sessions), allowed) {
 		s := &w.sessions[w.next]
 		w.next++
-		if s.state != open && (s.state != absent || w.phase.Name != phaseLogin) {
-			continue // its end, or that it never came, is booked already
-		}
-		s.script = w.job.Config.script(w.phase.Name, s)
-		w.inFlight++
-		if s.state != absent {
-			w.advance(s)
-			continue
-		}
-		if err := w.dial(s); err != nil {
+		if err := w.start(s); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// start begins a session's part, unless it has ended or never came: that is
+// booked already.
+func (w *swarm) start(s *session) error {
+	switch {
+	case s.state == absent && w.phase.logsIn():
+		w.inFlight++
+		s.script = w.job.Config.script(w.phase.Name, s)
+		return w.dial(s)
+	case s.state != open:
+	case w.phase.Name == phaseClose:
+		w.inFlight++
+		w.part(s)
+	default:
+		w.inFlight++
+		s.script = w.job.Config.script(w.phase.Name, s)
+		w.advance(s)
 	}
 	return nil
 }
@@ -236,23 +332,29 @@ func (w *swarm) key(s *session) int32 { return int32(s.number - w.job.First) }
 
 // fail ends a session that cannot go on, and books it under the reason.
 func (w *swarm) fail(s *session, err error) {
-	if s.state == ended {
+	switch {
+	case s.state == ended:
 		return
-	}
-	if len(s.script) > 0 {
+	case s.returning:
+		w.tryAgain(s, err)
+		return
+	case s.atWork():
 		w.inFlight--
 		w.tally.Failed[err.Error()]++
-	} else {
+	default:
 		w.tally.Lost[err.Error()]++
 	}
 	w.hangUp(s)
 }
 
 func (w *swarm) hangUp(s *session) {
-	if s.state != absent && s.state != ended {
+	if s.hasSocket() {
 		hangUp(s.fd) // takes it out of the poller too
 	}
-	s.state, s.script, s.in, s.out, s.sig = ended, nil, nil, nil, ""
+	if s.change != nil {
+		w.changing--
+	}
+	s.state, s.script, s.in, s.out, s.sig, s.change = ended, nil, nil, nil, "", nil
 }
 
 func (w *swarm) close() {

@@ -22,10 +22,10 @@ func (w *swarm) handle(s *session, e ready) {
 		w.output = s.appendHandshake(w.output[:0], &w.job.Config, w.job.Run)
 		s.out = append([]byte(nil), w.output...)
 	}
-	if e.writable && s.state != ended {
+	if e.writable && s.hasSocket() {
 		w.flush(s)
 	}
-	if e.readable && s.state != ended {
+	if e.readable && s.hasSocket() {
 		w.read(s)
 	}
 }
@@ -33,11 +33,9 @@ func (w *swarm) handle(s *session, e ready) {
 // read takes in what one read brings and every whole frame of it.
 func (w *swarm) read(s *session) {
 	n, err := receive(s.fd, w.input)
+	w.now = w.clock.now()
 	if err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("closed without a close frame")
-		}
-		w.fail(s, err)
+		w.broken(s, err)
 		return
 	}
 	data := w.input[:n]
@@ -53,10 +51,13 @@ func (w *swarm) read(s *session) {
 		if data = rest; ok {
 			s.state = open
 			w.tally.step("connect", w.now-s.dialled)
-			w.advance(s)
+			w.resend(s)
+			if s.state == open {
+				w.advance(s)
+			}
 		}
 	}
-	for s.state == open {
+	for s.state == open || s.state == closing {
 		f, rest, ok, err := nextFrame(data)
 		if err != nil {
 			w.fail(s, err)
@@ -69,8 +70,20 @@ func (w *swarm) read(s *session) {
 		w.take(s, f)
 	}
 	s.in = nil
-	if len(data) > 0 {
+	if len(data) > 0 && s.hasSocket() {
 		s.in = append([]byte(nil), data...)
+	}
+}
+
+// broken deals with a socket that has ended without a close frame.
+func (w *swarm) broken(s *session, err error) {
+	switch {
+	case s.state == closing:
+		w.parted(s)
+	case errors.Is(err, io.EOF):
+		w.fail(s, errors.New("closed without a close frame"))
+	default:
+		w.fail(s, err)
 	}
 }
 
@@ -84,6 +97,10 @@ func (w *swarm) take(s *session, f wsFrame) {
 		w.write(s, appendFrame(w.output[:0], opPong, s.mask(), f.payload))
 	case opPong:
 	case opClose:
+		if s.state == closing {
+			w.parted(s)
+			return
+		}
 		w.write(s, appendFrame(w.output[:0], opClose, s.mask(), f.payload))
 		w.fail(s, errors.New(closeReason(f.payload)))
 	default:
@@ -95,7 +112,7 @@ func (w *swarm) take(s *session, f wsFrame) {
 func (w *swarm) message(s *session, payload []byte) {
 	switch serverSent(payload) {
 	case cmdPush:
-		w.tally.Pushes++
+		w.pushed(s, payload)
 		return
 	case cmdKick:
 		w.tally.Kicks++
@@ -106,24 +123,49 @@ func (w *swarm) message(s *session, payload []byte) {
 		w.fail(s, fmt.Errorf("the server sent what is no answer: %w", err))
 		return
 	}
+	if s.change != nil && m.Head.ServCmd == cmdSet && m.Head.Seq == s.change.request.seq {
+		w.changed(s, &m)
+		return
+	}
 	if !s.answers(&m) {
 		if m.Head.ServCmd == cmdHello && m.Body.ErrorCode == 0 {
 			w.tally.Hellos++
 		}
 		return
 	}
+	w.answered(s, &m)
+}
+
+// pushed deals with a push of statuses.
+func (w *swarm) pushed(s *session, payload []byte) {
+	w.tally.Pushes++
+	to := listener{number: s.number, since: s.since, now: w.now}
+	err := scanPush(payload, func(item statusItem) { w.ledger.told(to, item, &w.tally.Traffic) })
+	if err != nil {
+		w.fail(s, err)
+	}
+}
+
+// answered deals with the answer that a session's script waits for.
+func (w *swarm) answered(s *session, m *message) {
 	name := verb(m.Head.ServCmd)
 	w.tally.step(name, w.now-s.sent)
 	if m.Body.ErrorCode != 0 {
+		s.returning = false
 		w.fail(s, fmt.Errorf("%s: code %d", name, m.Body.ErrorCode))
 		return
 	}
-	if m.Head.ServCmd == cmdLogin {
-		if err := s.loggedIn(&m); err != nil {
+	switch {
+	case m.Head.ServCmd == cmdLogin && s.returning:
+		w.isBack(s, m)
+	case m.Head.ServCmd == cmdLogin:
+		if err := s.loggedIn(m); err != nil {
 			w.fail(s, err)
 			return
 		}
-		s.helloAt = w.now + s.helloEach
+		s.since, s.helloAt = w.now, w.now+s.helloEach
+	case m.Head.ServCmd == cmdQuery:
+		w.queried(s, m)
 	}
 	for _, item := range m.Body.ErrorList {
 		w.tally.Denied[fmt.Sprintf("%s: code %d", name, item.Code)]++
@@ -143,11 +185,16 @@ func (w *swarm) advance(s *session) {
 	w.inFlight--
 	w.tally.Done++
 	if w.phase.Name == phaseLeave {
-		var reason [2]byte
-		binary.BigEndian.PutUint16(reason[:], 4000) // closed on purpose
-		w.write(s, appendFrame(w.output[:0], opClose, s.mask(), reason[:]))
+		w.closeWith(s, 4000) // on purpose
 		w.hangUp(s)
 	}
+}
+
+// closeWith sends a close frame.
+func (w *swarm) closeWith(s *session, code uint16) {
+	var reason [2]byte
+	binary.BigEndian.PutUint16(reason[:], code)
+	w.write(s, appendFrame(w.output[:0], opClose, s.mask(), reason[:]))
 }
 
 // greet sends wshello for each session whose turn it is.
@@ -159,7 +206,7 @@ func (w *swarm) greet() {
 		s := &w.sessions[i]
 		if s.state == open && s.helloEach > 0 && len(s.script) == 0 && s.helloAt <= w.now {
 			s.helloAt = w.now + s.helloEach
-			w.request(s, request{cmdHello, `{"is_web_uniapp":0}`})
+			w.request(s, request{cmd: cmdHello, body: `{"is_web_uniapp":0}`})
 		}
 	}
 }
@@ -174,7 +221,7 @@ func (w *swarm) request(s *session, r request) {
 // is kept until it does.
 func (w *swarm) write(s *session, b []byte) {
 	w.output = b
-	if s.state == ended {
+	if !s.hasSocket() {
 		return
 	}
 	if len(s.out) > 0 {

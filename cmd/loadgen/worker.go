@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 )
 
 // workerArgument makes the command a worker: it reads its job and then phases as
@@ -117,6 +118,7 @@ func startProcess(ctx context.Context) (*worker, error) {
 // crew is all workers of a run.
 type crew struct {
 	workers []*worker
+	clock   clock
 }
 
 // hire starts the workers that a configuration needs and hands each its job.
@@ -124,7 +126,7 @@ func hire(ctx context.Context, cfg config) (*crew, error) {
 	var seed [8]byte
 	_, _ = rand.Read(seed[:]) // never fails
 	jobs := split(cfg, binary.BigEndian.Uint64(seed[:]))
-	c := &crew{}
+	c := &crew{clock: newClock(jobs[0].Zero)}
 	for _, j := range jobs {
 		w, err := start(ctx, len(jobs))
 		if err == nil {
@@ -152,10 +154,10 @@ func start(ctx context.Context, of int) (*worker, error) {
 func split(cfg config, run uint64) []job {
 	parts := (cfg.Sessions + cfg.PerProc - 1) / cfg.PerProc
 	jobs := make([]job, parts)
-	first := 0
+	first, zero := 0, monotonic()
 	for i := range jobs {
 		j := &jobs[i]
-		*j = job{Config: cfg, Run: run, First: first, Count: cfg.Sessions / parts, Rate: cfg.Rate / float64(parts)}
+		*j = job{Config: cfg, Run: run, Zero: zero, First: first, Count: cfg.Sessions / parts, Rate: cfg.Rate / float64(parts)}
 		if i < cfg.Sessions%parts {
 			j.Count++
 		}
@@ -168,8 +170,22 @@ func split(cfg config, run uint64) []job {
 	return jobs
 }
 
+// lead is how long before its start workers in processes of their own are told
+// of a phase, so that they begin at the same moment and none takes for a fault
+// what another one's sessions do.
+const lead = 200 * time.Millisecond
+
+// check has every worker compare what its sessions know with what was
+// acknowledged in the phase before.
+func (c *crew) check(t *tally) (*tally, error) {
+	return c.do(phase{Name: phaseCheck, Expect: t.Acked})
+}
+
 // do has every worker carry out a phase and merges what they counted.
 func (c *crew) do(p phase) (*tally, error) {
+	if len(c.workers) > 1 && p.Name != phasePrepare {
+		p.Start = c.clock.now() + lead
+	}
 	for _, w := range c.workers {
 		if err := w.encode.Encode(p); err != nil {
 			return nil, fmt.Errorf("order %s: %w", p.Name, err)
