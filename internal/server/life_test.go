@@ -241,6 +241,19 @@ func TestSE10_RevocationEndsSessionsAndUserSigs(t *testing.T) {
 	})
 }
 
+func TestST11_ListSurvivesABreakAfterALongStay(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		alice, bob := pair(t, s)
+		alice.Subscribe("bob")
+		time.Sleep(48 * time.Hour)
+		alice.Break()
+		time.Sleep(time.Second)
+		again := s.Login("alice")
+		bob.SetCustom("still watched")
+		again.Sees("bob ONLINE still watched")
+	})
+}
+
 func TestST11_ListLivesADayWithoutItsOwner(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testkit.Server) {
 		alice, _ := pair(t, s)

@@ -7,8 +7,12 @@ import (
 	"time"
 )
 
-// trimEvery is how often trim looks.
-const trimEvery = 10 * time.Second
+// trimEvery is how often trim looks, and trimLeast what it thinks worth a
+// collection, in bytes.
+const (
+	trimEvery = 10 * time.Second
+	trimLeast = 4 << 20
+)
 
 // The figures by which trim decides.
 const (
@@ -36,7 +40,7 @@ func trim(ctx context.Context) error {
 		metrics.Read(figures)
 		live, objects, free := figures[0].Value.Uint64(), figures[1].Value.Uint64(), figures[2].Value.Uint64()
 		quiet := figures[3].Value.Uint64() == cycles
-		if quiet && objects+free > live+live/8 {
+		if quiet && objects+free > live+live/8+trimLeast {
 			debug.FreeOSMemory()
 			metrics.Read(figures)
 		}

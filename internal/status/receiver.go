@@ -87,10 +87,19 @@ func (e *Engine) unref(a *account) {
 	s := e.stripe(a.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.refs--; a.refs == 0 {
-		delete(s.accounts, a.key)
-		e.stats.accounts.Add(-1)
+	a.refs--
+	e.dropUnusedLocked(s, a.key)
+}
+
+// dropUnusedLocked forgets the account if nobody needs it. One whose sessions
+// may return stays: in a storm of broken sockets all would be read again at once.
+func (e *Engine) dropUnusedLocked(s *stripe, key im.UserKey) {
+	a, u := s.accounts[key], s.users[key]
+	if a == nil || a.refs > 0 || u != nil && len(u.sessions) > 0 {
+		return
 	}
+	delete(s.accounts, key)
+	e.stats.accounts.Add(-1)
 }
 
 // attach puts a connection among the account's, in the place of an older one
@@ -121,6 +130,7 @@ func (e *Engine) detach(a *account, id uint64) bool {
 		return false
 	}
 	a.links = slices.Delete(a.links, i, i+1)
+	a.row.LastPresence = e.now()
 	a.publish()
 	s := e.stripe(a.key)
 	s.mu.Lock()

@@ -93,6 +93,9 @@ func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before stri
 		then(custom)
 	}
 	e.keepLocked(u, ev, fx)
+	if len(u.sessions) == 0 {
+		e.dropUnusedLocked(s, u.key)
+	}
 	e.dropIdleLocked(s, u)
 	return fx
 }
