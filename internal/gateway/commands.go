@@ -116,16 +116,14 @@ func (c *conn) withinRate(name string) bool {
 // loses its socket.
 func (c *conn) slowDown(req *wire.Request) error {
 	c.g.metrics.limited.WithLabelValues("connection").Inc()
-	if c.over++; c.over > maxOver {
+	if c.over++; int(c.over) > c.g.lim.Refusals {
+		c.g.metrics.dropped.WithLabelValues("commands").Inc()
 		c.shut(im.CauseBreak, ws.StatusPolicyViolation, "too many requests on this connection")
 		return c.leaveUnread()
 	}
 	c.refuse(req, im.Err(im.CodeUserRate))
 	return nil
 }
-
-// maxOver is how many refusals for its rate a connection may collect.
-const maxOver = 1000
 
 // label gives the command's name for a metric: clients must not make up new
 // ones.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"unicode/utf8"
@@ -16,16 +17,18 @@ import (
 	"github.com/porchlight-im/porchlight/internal/wire"
 )
 
-// conn is one socket.
+// conn is one socket. In 512 bytes it fills a size class of the allocator: the
+// next one is 576.
 type conn struct {
 	// Set at accept.
 	g        *Gateway
 	nc       net.Conn
 	raw      syscall.RawConn // nil where reads and writes must go through nc
 	app      im.AppID
-	instance uint64    // a hash of which page or process of the client it is, 0 if it does not say
-	opcode   ws.OpCode // of the frames it is sent
-	opened   int64     // Unix ms
+	opcode   ws.OpCode  // of the frames it is sent
+	instance uint64     // a hash of which page or process of the client it is, 0 if it does not say
+	opened   int64      // Unix ms
+	peer     netip.Addr // the client's, for limits per address; none if a proxy does not say it
 
 	// Written by the read goroutine or the sweeper, read by all.
 	heard    atomic.Int64  // when the client was last heard, Unix ms
@@ -42,9 +45,11 @@ type conn struct {
 	in    []byte // the beginning of a frame that has not all come
 	whole []byte // the fragments of a message so far
 	inOp  ws.OpCode
+	over  int32 // commands refused for the rate
 	rate  gcra
-	over  int // commands refused for the rate
 	rd    reader
+
+	guest *guest // while it has no session; guarded by the lobby
 
 	out outbox
 }
@@ -78,6 +83,7 @@ func (c *conn) finish() {
 	c.out.close()
 	_ = c.nc.Close() // it may be closed already
 	c.unbind(c.endCause())
+	c.g.lobby.leave(c)
 	c.g.hub.remove(c)
 	c.g.metrics.closed.WithLabelValues(c.endCause().String()).Inc()
 }

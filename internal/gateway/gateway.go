@@ -56,6 +56,15 @@ type Limits struct {
 	CommandBurst   int           // commands at once
 	CommandTimeout time.Duration // to carry a command out
 	DrainFor       time.Duration // to close all connections at the end
+	Refusals       int           // commands of a connection that are refused for its rate
+
+	PreLoginSockets    int           // sockets without a session in all
+	PreLoginAddress    int           // the same of one address
+	VerifyFailures     int           // failed verifications of one user from one address in a VerifyWindow
+	VerifyFailuresPeer int           // the same of all users of an application
+	VerifyWindow       time.Duration // from the first failure on
+	UserLogins         int           // logins and logouts of one user in a LoginsWindow
+	LoginsWindow       time.Duration // from the first one on
 }
 
 // Config is what a Gateway is made from.
@@ -66,6 +75,7 @@ type Config struct {
 	Sealer   *usersig.Sealer
 	Limits   Limits
 	Origins  []string // exact Origin values that are let in; none = all
+	Proxies  Proxies  // reverse proxies that are believed
 	Metrics  prometheus.Registerer
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -80,7 +90,9 @@ type Gateway struct {
 	flush   *flusher
 	work    *workers
 	hub     hub
+	lobby   lobby
 	memory  memory
+	counts  counts
 	readers sync.WaitGroup
 	tasks   sync.WaitGroup // ends of sessions and the like, beside the connections
 	drains  atomic.Bool
@@ -97,6 +109,7 @@ func New(cfg Config) *Gateway {
 	g.flush = newFlusher(g)
 	g.work = newWorkers()
 	g.hub.init()
+	g.lobby.init()
 	g.memory.init()
 	return g
 }
@@ -118,6 +131,8 @@ func (l *Limits) fill() {
 		{&l.Skew, im.TokenSkew},
 		{&l.CommandTimeout, im.CommandTimeout},
 		{&l.DrainFor, im.DrainFor},
+		{&l.VerifyWindow, im.VerifyWindow},
+		{&l.LoginsWindow, im.LoginsWindow},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.def
@@ -135,6 +150,12 @@ func (l *Limits) fill() {
 		{&l.PushItems, im.MaxPushItems},
 		{&l.Sockets, im.MaxSockets},
 		{&l.CommandBurst, im.CommandBurst},
+		{&l.Refusals, im.MaxRefusals},
+		{&l.PreLoginSockets, im.MaxPreLogin},
+		{&l.PreLoginAddress, im.MaxPreLoginAddress},
+		{&l.VerifyFailures, im.MaxVerifyFailures},
+		{&l.VerifyFailuresPeer, im.MaxVerifyFailuresPeer},
+		{&l.UserLogins, im.MaxUserLogins},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.def
@@ -192,6 +213,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = nc.Close()
 		return
 	}
+	g.admit(c)
 	// A goroutine of its own, so that the handler returns and net/http frees its
 	// buffers.
 	g.readers.Go(func() { c.run(early) })
@@ -211,6 +233,7 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	if r.URL.Path == "/info" {
 		c.opcode = ws.OpText
 	}
+	c.peer = g.cfg.Proxies.peer(r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
 	c.heard.Store(c.opened)
 	c.pinged.Store(c.opened)
 	c.initIO()

@@ -128,6 +128,7 @@ func (g *Gateway) sweep(ctx context.Context) {
 		g.endAll(expired, im.CauseExpiry)
 		if now-forgot >= forgetEvery {
 			g.memory.forget(now)
+			g.counts.forget(now)
 			forgot = now
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 // login serves the first login, by UserSig, and every return, by A2Key.
 func login(ctx context.Context, k *call) ([]byte, error) {
+	defer k.c.g.admit(k.c) // where it fails after the socket has left another session
 	if k.req.Head.A2 != "" {
 		return nil, k.comeBack(ctx)
 	}
@@ -49,10 +50,7 @@ func (k *call) logIn(ctx context.Context) error {
 	case !user.User.Valid():
 		return im.Err(im.CodeInvalidUserID)
 	}
-	sig, err := usersig.Verify(head.UserSig, usersig.Want{
-		App: a.ID, User: user.User, Keys: a.Keys, Now: g.cfg.Now(),
-		Skew: g.lim.Skew, MaxLife: a.Settings.MaxTokenLife, MaxEncoded: g.lim.TokenBytes, MaxInflated: g.lim.TokenInflated,
-	})
+	sig, err := k.verify(user)
 	if err != nil {
 		return err
 	}
@@ -60,7 +58,26 @@ func (k *call) logIn(ctx context.Context) error {
 	if s := g.memory.repeated(request, user); s != nil {
 		return k.resume(ctx, s)
 	}
+	if err := g.countLogin(user); err != nil {
+		return err
+	}
 	return k.open(ctx, user, sig, request)
+}
+
+// verify verifies the UserSig, unless too many have failed lately.
+func (k *call) verify(user im.UserKey) (usersig.Sig, error) {
+	g, a := k.c.g, k.app
+	if err := k.c.mayVerify(user); err != nil {
+		return usersig.Sig{}, err
+	}
+	sig, err := usersig.Verify(k.req.Head.UserSig, usersig.Want{
+		App: a.ID, User: user.User, Keys: a.Keys, Now: g.cfg.Now(),
+		Skew: g.lim.Skew, MaxLife: a.Settings.MaxTokenLife, MaxEncoded: g.lim.TokenBytes, MaxInflated: g.lim.TokenInflated,
+	})
+	if err != nil {
+		return sig, k.c.countFailure(user, err)
+	}
+	return sig, nil
 }
 
 // open opens a session with a UserSig that was found good.
@@ -164,6 +181,7 @@ func (k *call) bind(s *session, at status.Attached) {
 	if k.c.endCause() == im.CauseNone {
 		k.c.until.Store(0) // the end of the session before it is no end of this one
 	}
+	k.c.g.lobby.leave(k.c)
 	k.c.session.Store(s)
 	s.joined(k.c)
 	lim := &k.c.g.lim
@@ -215,6 +233,7 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 			defer k.c.until.Store(0) // a kicked session's socket stays, logged out
 		}
 	}
+	k.c.g.countLogout(s)
 	s.end(im.CauseLogout)
 	// Also where it is over: OK says that it is so for good, and whoever ended it
 	// may not have committed that yet.
@@ -229,6 +248,7 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 func (c *conn) forget(s *session) {
 	if c.session.CompareAndSwap(s, nil) {
 		s.left(c, c.g.now())
+		c.g.admit(c)
 	}
 }
 

@@ -40,20 +40,32 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.commands = vec("commands_total", "command", "Commands that were carried out.")
 	m.failures = vec("failures_total", "code", "Commands that were refused, by code.")
 	m.bad = vec("bad_input_total", "kind", "Input that ended its connection: protocol, frame, utf8, oversized.")
-	m.dropped = vec("dropped_total", "reason", "Connections dropped: slow, write, silence, prelogin.")
+	m.dropped = vec("dropped_total", "reason",
+		"Connections dropped: slow, write, silence, prelogin, prelogin_address, prelogin_sockets, commands.")
 	m.refused = vec("refused_total", "reason", "Handshakes refused: origin, sockets, handshake.")
-	m.limited = vec("limited_total", "limit", "Commands over a limit: connection, calls.")
+	m.limited = vec("limited_total", "limit", "Commands over a limit: connection, calls, verifications, verifications_peer, logins.")
 	m.closed = vec("closed_total", "cause", "Connections that ended, by cause.")
-	r.MustRegister(
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "porchlight_conflated_total", Help: "Notices dropped because a newer one about the same user came first.",
-		}, func() float64 { return float64(m.conflated.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "porchlight_connections", Help: "Open sockets, logged in or not.",
-		}, func() float64 { return float64(g.hub.count.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "porchlight_sessions", Help: "Sessions with a socket.",
-		}, func() float64 { return float64(g.memory.count()) }),
-	)
+	m.watch(r, g)
 	return m
+}
+
+// watch exposes the figures that are kept elsewhere.
+func (m *metrics) watch(r prometheus.Registerer, g *Gateway) {
+	counter := func(name, help string, f func() int) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "porchlight_" + name, Help: help},
+			func() float64 { return float64(f()) }))
+	}
+	gauge := func(name, help string, f func() int) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "porchlight_" + name, Help: help},
+			func() float64 { return float64(f()) }))
+	}
+	counter("conflated_total", "Notices dropped because a newer one about the same user came first.",
+		func() int { return int(m.conflated.Load()) })
+	counter("limit_evictions_total", "Counts for limits that were given up because there were too many.",
+		func() int { return int(g.counts.evicted.Load()) })
+	gauge("connections", "Open sockets, logged in or not.", g.Connections)
+	gauge("sessions", "Sessions with a socket.", g.memory.count)
+	gauge("prelogin_sockets", "Open sockets without a session.", g.lobby.sockets)
+	gauge("prelogin_addresses", "Addresses of open sockets without a session.", g.lobby.addresses)
+	gauge("limit_counts", "Counts kept for limits on logins.", g.counts.size)
 }

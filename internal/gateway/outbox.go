@@ -25,8 +25,8 @@ type outbox struct {
 	writing bool       // somebody has the turn
 	ready   bool       // a flusher will come
 	paced   bool       // the pacer will come when others are due again
-	held    int        // the status lane waits for so many answers
 	ended   bool       // nothing more is taken
+	held    int        // the status lane waits for so many answers
 	idle    chan struct{}
 	queue   []queued
 	bytes   int

@@ -27,6 +27,14 @@ const (
 	MaxSockets   = 200_000 // connections of one node
 	CommandRate  = 50      // commands a second of one connection
 	CommandBurst = 200     // commands at once, a start of the client many times over
+	MaxRefusals  = 1000    // commands of one connection that are refused for its rate before it is closed
+
+	MaxPreLogin        = 20_000 // sockets of one node without a session
+	MaxPreLoginAddress = 500    // the same of one address: an office that is logged out, many times over
+
+	MaxVerifyFailures     = 20  // failed verifications of one user from one address in a VerifyWindow
+	MaxVerifyFailuresPeer = 200 // the same of all users of an application
+	MaxUserLogins         = 20  // logins and logouts of one user in a LoginsWindow; ten tabs come back at once
 
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application
@@ -35,7 +43,9 @@ const (
 // Times that go with them.
 const (
 	CallsWindow    = 5 * time.Second
+	LoginsWindow   = 10 * time.Second
 	PushTick       = 200 * time.Millisecond
+	VerifyWindow   = time.Minute
 	PreLogin       = 10 * time.Second // to send a first good frame
 	DeadWeb        = 60 * time.Second // silence after which a web client is lost
 	DeadNative     = 400 * time.Second

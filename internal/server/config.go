@@ -14,6 +14,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
@@ -55,9 +56,16 @@ type GatewayConfig struct {
 	Ping    time.Duration `yaml:"ping"`    // between WebSocket pings
 	Tick    time.Duration `yaml:"tick"`    // between frames about others, after burst of them
 	Burst   int           `yaml:"burst"`   // frames about others at once
+	// addresses and CIDRs of reverse proxies whose X-Forwarded-For is believed: the
+	// address of a client, by which some limits count, is the last one there that
+	// is no proxy's. To clients of a proxy that does not say it those limits do not
+	// apply, as all of them would share one: let your proxy set or extend the
+	// header. With [] nobody is a proxy
+	Proxies []string `yaml:"proxies"`
 }
 
-// LimitsConfig bounds what clients may do and cost. A limit of 0 is the default.
+// LimitsConfig bounds what clients may do and cost. A limit of 0 is the default;
+// a very large one is none.
 type LimitsConfig struct {
 	PreLogin       time.Duration `yaml:"prelogin"`        // to send a first good frame
 	DeadWeb        time.Duration `yaml:"dead_web"`        // silence after which a web client is lost
@@ -77,6 +85,36 @@ type LimitsConfig struct {
 	CommandRate    float64       `yaml:"command_rate"`    // commands a second of one connection
 	CommandBurst   int           `yaml:"command_burst"`   // commands at once
 	DrainFor       time.Duration `yaml:"drain_for"`       // to close all connections at the end
+
+	// commands of one connection over the rate, each refused with code -10113 and
+	// counted in porchlight_limited_total as "connection", after which it is closed
+	// with 1008 and counted in porchlight_dropped_total as "commands"
+	CommandRefusals int `yaml:"command_refusals"`
+	// sockets without a session, never logged in or logged out, in all; beyond it
+	// the oldest of them is closed with 1013 and counted in porchlight_dropped_total
+	// as "prelogin_sockets". Where the limit on open files bounds the connections,
+	// at most nine tenths of them
+	PreLoginSockets int `yaml:"prelogin_sockets"`
+	// the same of one address (gateway.proxies), of IPv6 one /64, counted as
+	// "prelogin_address". Raise it where more pages than that are open without a
+	// login behind one address: each that is closed comes back and pushes out
+	// another
+	PreLoginAddress int `yaml:"prelogin_address"`
+	// failed verifications of UserSigs of one user from one address in a window;
+	// until it is over all logins of that user from there are refused with code
+	// 70050 and counted in porchlight_limited_total as "verifications"
+	VerifyFailures int `yaml:"verify_failures"`
+	// the same of all users of an application from one address, counted as
+	// "verifications_peer"
+	VerifyFailuresPeer int `yaml:"verify_failures_peer"`
+	// how long such a window is, from the first failure on
+	VerifyWindow time.Duration `yaml:"verify_window"`
+	// logins by UserSig and logouts of one user in a window; until it is over more
+	// logins are refused with code 72010 and counted in porchlight_limited_total as
+	// "logins"
+	UserLogins int `yaml:"user_logins"`
+	// how long such a window is, from the first login or logout on
+	UserLoginsWindow time.Duration `yaml:"user_logins_window"`
 }
 
 // GraceConfig is how long a user is still what they were, by how a session or
@@ -107,10 +145,13 @@ type StoreConfig struct {
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	return Config{
-		Listen:  "127.0.0.1:7800",
-		Data:    "porchlight-data",
-		Log:     LogConfig{Level: "info", Format: "text"},
-		Gateway: GatewayConfig{Hello: im.HelloInterval, Ping: im.PingInterval, Tick: im.PushTick, Burst: im.PushBurst},
+		Listen: "127.0.0.1:7800",
+		Data:   "porchlight-data",
+		Log:    LogConfig{Level: "info", Format: "text"},
+		Gateway: GatewayConfig{
+			Hello: im.HelloInterval, Ping: im.PingInterval, Tick: im.PushTick, Burst: im.PushBurst,
+			Proxies: []string{"127.0.0.0/8", "::1/128"},
+		},
 		Limits: LimitsConfig{
 			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
 			Write: im.WriteDeadline, CommandTimeout: im.CommandTimeout, TokenSkew: im.TokenSkew,
@@ -118,6 +159,9 @@ func DefaultConfig() Config {
 			FrameBytes: im.MaxFrameBytes, FrameDepth: im.MaxFrameDepth, QueueBytes: im.MaxQueueBytes, QueueFrames: im.MaxQueueFrames,
 			PushItems: im.MaxPushItems, Sockets: im.MaxSockets,
 			CommandRate: im.CommandRate, CommandBurst: im.CommandBurst, DrainFor: im.DrainFor,
+			CommandRefusals: im.MaxRefusals, PreLoginSockets: im.MaxPreLogin, PreLoginAddress: im.MaxPreLoginAddress,
+			VerifyFailures: im.MaxVerifyFailures, VerifyFailuresPeer: im.MaxVerifyFailuresPeer, VerifyWindow: im.VerifyWindow,
+			UserLogins: im.MaxUserLogins, UserLoginsWindow: im.LoginsWindow,
 		},
 		Grace:  GraceConfig{Close: im.GraceBreak, Node: im.GraceNode},
 		Status: StatusConfig{PushReachable: im.PushReachable, WatchRetention: im.WatchRetention},
@@ -230,6 +274,9 @@ func (c Config) check() error {
 		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_native, %s", ping, deadNative)
 	case c.Gateway.Hello < time.Second:
 		return fmt.Errorf("gateway.hello: %s is under a second", c.Gateway.Hello)
+	}
+	if _, err := gateway.ParseProxies(c.Gateway.Proxies); err != nil {
+		return fmt.Errorf("gateway.proxies: %w", err)
 	}
 	return negative(reflect.ValueOf(c), "")
 }

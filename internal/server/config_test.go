@@ -98,8 +98,11 @@ func TestEverySettingCanBeSetInThreeWays(t *testing.T) {
 		value := map[reflect.Kind]string{
 			reflect.String: "json", reflect.Slice: "[json]", reflect.Int: "77", reflect.Float64: "7.5", reflect.Int64: "26s",
 		}[v.Kind()]
-		if path == "limits.prelogin" || value == "" {
+		switch {
+		case path == "limits.prelogin" || value == "":
 			value = "11s"
+		case path == "gateway.proxies":
+			value = "[10.0.0.0/8]"
 		}
 		var doc strings.Builder
 		names := strings.Split(path, ".")
@@ -147,6 +150,9 @@ func TestValuesAsTheyAreWritten(t *testing.T) {
 		"gateway.origins=[]":                       func(c *server.Config) { c.Gateway.Origins = []string{} },
 		"gateway.origins=https://a":                nil,
 		"gateway.origins={a: b}":                   nil,
+		"gateway.proxies=[]":                       func(c *server.Config) { c.Gateway.Proxies = []string{} },
+		`gateway.proxies=[10.0.0.0/8, "::1"]`:      func(c *server.Config) { c.Gateway.Proxies = []string{"10.0.0.0/8", "::1"} },
+		"gateway.proxies=10.0.0.0/8":               nil,
 		"limits.sockets=5":                         func(c *server.Config) { c.Limits.Sockets = 5 },
 		"limits.sockets=5s":                        nil,
 		"limits.sockets=five":                      nil,
@@ -250,6 +256,27 @@ func TestConfigurationsThatNoServerCanRunWith(t *testing.T) {
 		"hello never":                 {[]string{"gateway.hello=0s"}, "gateway.hello"},
 		"hello each second":           {[]string{"gateway.hello=1s"}, ""},
 		"a default limit":             {[]string{"limits.sockets=0", "limits.prelogin=0s"}, ""},
+		"limits by default": {[]string{
+			"limits.command_refusals=0", "limits.prelogin_sockets=0", "limits.prelogin_address=0", "limits.verify_failures=0",
+			"limits.verify_failures_peer=0", "limits.verify_window=0s", "limits.user_logins=0", "limits.user_logins_window=0s",
+		}, ""},
+		"limits that are none":         {[]string{"limits.verify_failures=1000000000", "limits.user_logins=1000000000"}, ""},
+		"proxies of all kinds":         {[]string{`gateway.proxies=[192.0.2.1, 10.1.2.3/8, "2001:db8::/32", "::1", "::ffff:10.0.0.0/104"]`}, ""},
+		"everyone a proxy":             {[]string{`gateway.proxies=[0.0.0.0/0, "::/0"]`}, ""},
+		"no proxy":                     {[]string{"gateway.proxies=[]"}, ""},
+		"a proxy's name":               {[]string{"gateway.proxies=[127.0.0.1, proxy.example]"}, `gateway.proxies: "proxy.example"`},
+		"a proxy with a port":          {[]string{`gateway.proxies=["127.0.0.1:80"]`}, `gateway.proxies: "127.0.0.1:80"`},
+		"a CIDR too long":              {[]string{"gateway.proxies=[10.0.0.0/33]"}, `gateway.proxies: "10.0.0.0/33"`},
+		"a CIDR of IPv6 too long":      {[]string{`gateway.proxies=["::1/129"]`}, `gateway.proxies: "::1/129"`},
+		"a CIDR below zero":            {[]string{"gateway.proxies=[10.0.0.0/-1]"}, `gateway.proxies: "10.0.0.0/-1"`},
+		"a proxy with spaces":          {[]string{`gateway.proxies=[" ::1"]`}, `gateway.proxies: " ::1"`},
+		"a proxy with a zone":          {[]string{`gateway.proxies=["fe80::1%eth0"]`}, `gateway.proxies: "fe80::1%eth0"`},
+		"a CIDR with a zone":           {[]string{`gateway.proxies=["fe80::%eth0/10"]`}, `gateway.proxies: "fe80::%eth0/10"`},
+		"a proxy that is empty":        {[]string{`gateway.proxies=[""]`}, `gateway.proxies: ""`},
+		"an address that is octal":     {[]string{"gateway.proxies=[127.0.0.01]"}, `gateway.proxies: "127.0.0.01"`},
+		"an address and two masks":     {[]string{"gateway.proxies=[10.0.0.0/8/8]"}, `gateway.proxies: "10.0.0.0/8/8"`},
+		"addresses in one text":        {[]string{`gateway.proxies=["10.0.0.1,10.0.0.2"]`}, `gateway.proxies: "10.0.0.1,10.0.0.2"`},
+		"a mask written as an address": {[]string{"gateway.proxies=[10.0.0.0/255.0.0.0]"}, `gateway.proxies: "10.0.0.0/255.0.0.0"`},
 	} {
 		_, err := server.LoadConfig("", nil, c.sets)
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -47,7 +47,7 @@ Every value has a default. The environment goes over the file, and the command l
     PORCHLIGHT_GRACE_CLOSE=10s porchlight serve
     porchlight serve -set grace.close=10s
 
-A key that does not exist is an error; a limit of 0 is the default. Times are written as 300ms, 5s, 10m or 24h. This page is made from the source:
+A key that does not exist is an error; a limit of 0 is the default, and a very large one is none. Times are written as 300ms, 5s, 10m or 24h. This page is made from the source:
 ` + "`go test ./internal/server -run ConfigurationPage -update`" + `.
 
 | key | default | |

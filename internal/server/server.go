@@ -125,14 +125,18 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	register(s.registry, s.version, s.status, s.store)
+	proxies, err := gateway.ParseProxies(s.cfg.Gateway.Proxies)
+	if err != nil {
+		return fmt.Errorf("gateway.proxies: %w", err)
+	}
 	limits := s.cfg.limits()
 	if most := maxFiles() - ownFiles; most > 0 && most < cmp.Or(limits.Sockets, im.MaxSockets) {
 		s.log.Info("the limit on open files bounds the connections", "connections", most, "setting", limits.Sockets)
-		limits.Sockets = most
+		limits = bounded(limits, most)
 	}
 	s.gateway = gateway.New(gateway.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
-		Limits: limits, Origins: s.cfg.Gateway.Origins, Metrics: s.registry, Log: s.log,
+		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: proxies, Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})
 	for _, a := range s.apps.Apps() {
@@ -334,7 +338,19 @@ func (c Config) limits() gateway.Limits {
 		PushItems: l.PushItems, Sockets: l.Sockets,
 		CommandRate: l.CommandRate, CommandBurst: l.CommandBurst, DrainFor: l.DrainFor,
 		Hello: g.Hello, Ping: g.Ping, Tick: g.Tick, Burst: g.Burst,
+		Refusals: l.CommandRefusals, PreLoginSockets: l.PreLoginSockets, PreLoginAddress: l.PreLoginAddress,
+		VerifyFailures: l.VerifyFailures, VerifyFailuresPeer: l.VerifyFailuresPeer, VerifyWindow: l.VerifyWindow,
+		UserLogins: l.UserLogins, LoginsWindow: l.UserLoginsWindow,
 	}
+}
+
+// bounded gives limits within so many connections. Sockets without a session
+// must not take the places of all others, and yet all may come back at once: they
+// get nine tenths of them.
+func bounded(l gateway.Limits, connections int) gateway.Limits {
+	l.Sockets = connections
+	l.PreLoginSockets = min(cmp.Or(l.PreLoginSockets, im.MaxPreLogin), max(connections-connections/10, 1))
+	return l
 }
 
 // operatorToken gives the operator's token, made at the first start.

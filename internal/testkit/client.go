@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,8 +86,11 @@ func (s *Server) Connect(user im.UserID) *Client {
 // ConnectTo opens a socket at /binfo or /info.
 func (s *Server) ConnectTo(path string, user im.UserID) *Client {
 	s.t.Helper()
-	return s.ConnectFrom(path, user, fmt.Sprintf("%p-%d", s, time.Now().UnixNano()))
+	return s.ConnectFrom(path, user, fmt.Sprintf("page%d", pages.Add(1)))
 }
+
+// pages counts the instances: in fake time no clock tells them apart.
+var pages atomic.Int64
 
 // ConnectFrom opens a socket with an instance ID, as one page does that
 // reconnects.
@@ -95,7 +99,7 @@ func (s *Server) ConnectFrom(path string, user im.UserID, instance string) *Clie
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
 	url := fmt.Sprintf("%s%s?sdkappid=%d&instanceid=%s&random=0.5&platform=7", s.Dev.URL, path, s.Dev.SDKAppID, instance)
-	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: s.HTTP()})
+	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: s.HTTP(), HTTPHeader: s.proxy.Clone()})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func (l *Listener) Addr() net.Addr { return memoryAddr{} }
 func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
-	case l.conns <- server:
+	case l.conns <- memoryConn{server}:
 		return client, nil
 	case <-l.done:
 		return nil, net.ErrClosed
@@ -52,6 +52,12 @@ func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, ctx.Err()
 	}
 }
+
+// memoryConn is the server's end of a connection from loopback.
+type memoryConn struct{ net.Conn }
+
+// RemoteAddr gives the client's address.
+func (memoryConn) RemoteAddr() net.Addr { return memoryAddr{} }
 
 type memoryAddr struct{}
 

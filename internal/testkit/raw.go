@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -43,7 +42,7 @@ func (s *Server) Raw(app any, query string) *Raw {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	br, _, err := ws.Dialer{Header: ws.HandshakeHeaderHTTP(http.Header{})}.Upgrade(conn, u)
+	br, _, err := ws.Dialer{Header: ws.HandshakeHeaderHTTP(s.proxy)}.Upgrade(conn, u)
 	if err != nil {
 		s.t.Fatal(err)
 	}

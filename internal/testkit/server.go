@@ -30,6 +30,7 @@ type Server struct {
 	stop   context.CancelFunc
 	done   chan struct{}
 	log    *logBuffer
+	proxy  http.Header // of every handshake
 
 	Dev *server.Dev
 }
@@ -152,6 +153,14 @@ func (s *Server) RestartWith(change func(context.Context, *store.Store) error) {
 		s.memory = NewListener()
 	}
 	s.up()
+}
+
+// Behind gives the server as it is now, seen through a proxy: these lines of
+// X-Forwarded-For come with each handshake.
+func (s *Server) Behind(lines ...string) *Server {
+	through := *s
+	through.proxy = http.Header{"X-Forwarded-For": lines}
+	return &through
 }
 
 // Log gives what the server has logged.
