@@ -13,9 +13,12 @@ import (
 // in turns, so that a closing cannot race a subscribe; no lock is held
 // meanwhile. It is forgotten when nobody needs it.
 type account struct {
-	key  im.UserKey
-	turn chan struct{} // holds one token while somebody has the turn
-	refs int           // guarded by the stripe
+	key im.UserKey
+
+	// Guarded by the stripe.
+	refs  int
+	taken bool            // somebody has the turn
+	queue []chan struct{} // who waits for it, each on a channel that is closed when it is theirs
 
 	// Owned by whoever has the turn.
 	loaded     bool
@@ -53,17 +56,19 @@ func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) 
 	s.mu.Lock()
 	a := s.accounts[key]
 	if a == nil {
-		a = &account{key: key, turn: make(chan struct{}, 1)}
+		a = &account{key: key}
 		s.accounts[key] = a
 		e.stats.accounts.Add(1)
 	}
 	a.refs++
-	s.mu.Unlock()
-	select {
-	case a.turn <- struct{}{}:
-	case <-ctx.Done():
-		e.unref(a)
-		return nil, im.Err(im.CodeServerTimeout)
+	if a.taken {
+		if err := s.waitUnlock(ctx, a); err != nil {
+			e.unref(a)
+			return nil, err
+		}
+	} else {
+		a.taken = true
+		s.mu.Unlock()
 	}
 	if a.loaded {
 		return a, nil
@@ -77,16 +82,55 @@ func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) 
 	return a, nil
 }
 
+// waitUnlock waits for an account's turn. It is called with the lock held and
+// unlocks.
+func (s *stripe) waitUnlock(ctx context.Context, a *account) error {
+	mine := make(chan struct{})
+	a.queue = append(a.queue, mine)
+	s.mu.Unlock()
+	select {
+	case <-mine:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if i := slices.Index(a.queue, mine); i >= 0 {
+		a.queue = slices.Delete(a.queue, i, i+1)
+	} else {
+		a.passLocked() // it came just now
+	}
+	return im.Err(im.CodeServerTimeout)
+}
+
+// passLocked gives the turn to whoever has waited longest.
+func (a *account) passLocked() {
+	if len(a.queue) == 0 {
+		a.taken, a.queue = false, nil
+		return
+	}
+	next := a.queue[0]
+	a.queue = slices.Delete(a.queue, 0, 1)
+	close(next)
+}
+
 // release gives the turn back.
 func (e *Engine) release(a *account) {
-	<-a.turn
-	e.unref(a)
+	s := e.stripe(a.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a.passLocked()
+	e.unrefLocked(s, a)
 }
 
 func (e *Engine) unref(a *account) {
 	s := e.stripe(a.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.unrefLocked(s, a)
+}
+
+func (e *Engine) unrefLocked(s *stripe, a *account) {
 	a.refs--
 	e.dropUnusedLocked(s, a.key)
 }

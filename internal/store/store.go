@@ -221,14 +221,14 @@ func durable(path string) []pragma {
 func writePragmas(path string) []pragma {
 	return append(durable(path),
 		pragma{"journal_size_limit", "67108864"}, // what a burst leaves of the WAL
-		pragma{"cache_size", "-4096"},            // KiB: a commit of hundreds of logins fits
+		pragma{"cache_size", "-2048"},            // KiB: a commit of hundreds of logins fits
 	)
 }
 
 func readPragmas(path string) []pragma {
 	return append(durable(path),
 		pragma{"query_only", "1"},
-		pragma{"cache_size", "-512"}, // KiB: the system caches the file for all of them
+		pragma{"cache_size", "-256"}, // KiB: the system caches the file for all of them
 	)
 }
 

@@ -138,7 +138,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 			t.Errorf("after %s: %v, want a word about %s", step.pragma, err, step.missing)
 		}
 	}
-	execSQL(t, db, "PRAGMA cache_size = -4096")
+	execSQL(t, db, "PRAGMA cache_size = -2048")
 	must(t, store.CheckSettingsForTest(t.Context(), db))
 }
 
