@@ -195,7 +195,7 @@ func (c *conn) ping(now int64) {
 	c.pinged.Store(now)
 	var proof []byte
 	if c.out.statusless() {
-		proof = binary.BigEndian.AppendUint64(nil, uint64(now-slack)) //nolint:gosec // G115: a time after 1970
+		proof = binary.BigEndian.AppendUint64(nil, uint64(now-slack))
 	}
 	c.out.control(ws.OpPing, proof)
 }
@@ -206,7 +206,7 @@ func (c *conn) ponged(proof []byte) {
 	if len(proof) != 8 {
 		return
 	}
-	told := int64(binary.BigEndian.Uint64(proof)) //nolint:gosec // G115: as ping wrote it, or compared below
+	told := int64(binary.BigEndian.Uint64(proof))
 	if told > c.told.Load() && told < c.g.now() {
 		c.told.Store(told)
 	}

@@ -55,13 +55,29 @@ func (k *call) logIn(ctx context.Context) error {
 		return err
 	}
 	request := loginRequest(user, k.c.instance, head.Seq)
-	if s := g.memory.repeated(request, user); s != nil {
-		return k.resume(ctx, s)
+	own := &opening{user: user, at: g.now(), done: make(chan struct{})}
+	first, err := g.memory.login(ctx, request, own)
+	switch {
+	case err != nil:
+		return err
+	case first != own:
+		return k.repeat(ctx, first.s)
 	}
+	defer close(own.done)
 	if err := g.countLogin(user); err != nil {
 		return err
 	}
-	return k.open(ctx, user, sig, request)
+	return k.open(ctx, user, sig, own)
+}
+
+// repeat returns to the session that a first login opened which came before.
+func (k *call) repeat(ctx context.Context, s *session) error {
+	err := k.resume(ctx, s)
+	if cause, over := endedCause(err); over && pushedOut(cause) {
+		k.turnAway(s, cause)
+		return nil
+	}
+	return err
 }
 
 // verify verifies the UserSig, unless too many have failed lately.
@@ -81,30 +97,36 @@ func (k *call) verify(user im.UserKey) (usersig.Sig, error) {
 }
 
 // open opens a session with a UserSig that was found good.
-func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, request uint64) error {
+func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, own *opening) error {
 	g := k.c.g
-	k.c.unbind(im.CauseClose) // one that logs in anew on a socket has left what it was there
+	old, leaves := k.c.leaveFor(user)
 	k.c.out.hold()
 	defer k.c.out.release()
-	at, err := g.cfg.Status.Login(ctx, status.Login{
+	_, err := g.cfg.Status.Login(ctx, status.Login{
 		User: user, Platform: wire.PlatformOf(k.req.Head.Platform), KeyID: sig.KeyID,
-		Issued: sig.Issued, Expires: min(sig.Expires, farAway), Policy: policyOf(k.app), Out: k.c,
+		Issued: sig.Issued, Expires: min(sig.Expires, farAway), Policy: policyOf(k.app), Out: k.c, Leaves: leaves,
+		Bound: func(at status.Attached) { k.opened(at, own) },
 	}, newInst())
-	if err != nil {
-		return err
+	if err != nil && old != nil { // where the engine has not come as far
+		g.cfg.Status.Leave(user, old.Inst, leaves, im.CauseClose, k.c.told.Load())
 	}
+	return err
+}
+
+// opened remembers a session that was opened and answers.
+func (k *call) opened(at status.Attached, own *opening) {
+	g, user := k.c.g, at.Session.UserKey
 	g.cfg.Accounts.Learn(user)
 	ses := at.Session
 	s := g.memory.open(&session{Session: ses, a2: g.cfg.Sealer.Seal(usersig.A2{
 		App: user.App, User: user.User, Inst: ses.Inst, Platform: ses.Platform,
 		KeyID: ses.KeyID, Issued: ses.Issued, Opened: ses.Opened, Expires: ses.Expires,
 	})})
-	g.memory.login(request, s)
+	own.s = s
 	if k.c.settling.CompareAndSwap(false, true) {
 		k.c.out.hold() // until it has settled
 	}
 	k.bind(s, at)
-	return nil
 }
 
 // comeBack puts the socket beneath a session that stands. The client swallows
@@ -127,7 +149,6 @@ func (k *call) comeBack(ctx context.Context) error {
 	case over && wire.KickType(cause) != 0:
 		g.metrics.returns.WithLabelValues("kicked").Inc()
 		k.turnAway(s, cause)
-		k.c.End(cause)
 		return nil
 	case over && s != nil && cause != im.CauseLogout:
 		g.metrics.returns.WithLabelValues("over").Inc()
@@ -153,9 +174,13 @@ func (k *call) comeBack(ctx context.Context) error {
 // as it would have been on the spot: to any refusal of its login the client would
 // add an error that the application cannot catch.
 func (k *call) turnAway(s *session, cause im.Cause) {
+	told := k.c.session.Load() == s // on the socket on which it comes again
 	k.c.unbind(im.CauseClose)
 	s.end(cause)
 	k.bind(s, status.Attached{})
+	if cause != im.CauseExpiry && !told {
+		k.c.End(cause)
+	}
 }
 
 // resume binds the socket to a session that it returns to, and answers.
@@ -166,19 +191,16 @@ func (k *call) resume(ctx context.Context, s *session) error {
 	}
 	k.c.out.hold()
 	defer k.c.out.release()
-	at, err := g.cfg.Status.Return(ctx, s.Session, k.c)
-	if err != nil {
-		return err
-	}
-	k.bind(g.memory.open(s), at)
-	return nil
+	_, err := g.cfg.Status.Return(ctx, s.Session, k.c, func(at status.Attached) { k.bind(g.memory.open(s), at) })
+	return err
 }
 
-// bind makes the socket its session's, and answers the login.
+// bind makes the socket its session's, and answers the login. Where the session
+// stands it is called in its account's turn, so that nothing can end it before.
 func (k *call) bind(s *session, at status.Attached) {
 	k.c.link = at.Link
 	k.c.told.Store(at.Since)
-	if k.c.endCause() == im.CauseNone {
+	if s.cause() == im.CauseNone && k.c.endCause() == im.CauseNone {
 		k.c.until.Store(0) // the end of the session before it is no end of this one
 	}
 	k.c.g.lobby.leave(k.c)
@@ -196,6 +218,19 @@ func (k *call) bind(s *session, at status.Attached) {
 		CustomStatus:  []byte(at.Custom),
 		PurchaseBits:  abilities(k.app),
 	}))
+}
+
+// leaveFor takes the socket from its session, since one that logs in anew on a
+// socket has left what it was there. Where that was of the same user, it is
+// given with its link, for the engine to take away as the newcomer comes.
+func (c *conn) leaveFor(user im.UserKey) (old *session, link uint64) {
+	old = c.session.Load()
+	if old == nil || old.UserKey != user {
+		c.unbind(im.CauseClose)
+		return nil, 0
+	}
+	c.forget(old)
+	return old, c.link
 }
 
 // known gives the session of an a2 whose seal is good and which is of the

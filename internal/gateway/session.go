@@ -138,8 +138,25 @@ func (s *session) forget(now int64) {
 type memory struct {
 	mu       sync.Mutex // level 0
 	sessions map[im.SessionID]*session
-	logins   map[uint64]*session // by a hash of the request that opened them
+	logins   map[uint64]*opening // by a hash of the request
 }
+
+// opening is a first login, under way or done.
+type opening struct {
+	user im.UserKey
+	at   int64         // Unix ms
+	done chan struct{} // closed when it is done
+	s    *session      // set before that; nil where it failed
+}
+
+// void reports whether a repeat is a login in its own right: the first came to
+// nothing, or its session ended otherwise than by another login.
+func (o *opening) void() bool {
+	return o.s == nil || o.s.cause() != im.CauseNone && !pushedOut(o.s.cause())
+}
+
+// pushedOut reports whether another login ended a session.
+func pushedOut(c im.Cause) bool { return c == im.CauseKickSame || c == im.CauseKickOther }
 
 // loginRequest gives a hash of what a first login and its repeat have in common:
 // the user, the client's page or process, and the seq. It is 0, which is never a
@@ -160,7 +177,7 @@ const memoryFor = 60_000
 
 func (m *memory) init() {
 	m.sessions = make(map[im.SessionID]*session)
-	m.logins = make(map[uint64]*session)
+	m.logins = make(map[uint64]*opening)
 }
 
 // open remembers a session, or gives the one that is remembered.
@@ -180,24 +197,39 @@ func (m *memory) find(id im.SessionID) *session {
 	return m.sessions[id]
 }
 
-// login remembers which session a login request opened; repeated gives it, if
-// it still stands and is of that user.
-func (m *memory) login(k uint64, s *session) {
-	if k == 0 {
-		return
+// login gives the opening of the login that a request repeats, which it waits
+// for, or own, which its caller then has to finish.
+func (m *memory) login(ctx context.Context, k uint64, own *opening) (*opening, error) {
+	for k != 0 {
+		m.mu.Lock()
+		first := m.logins[k]
+		if first == nil || first.user != own.user {
+			m.logins[k] = own
+			first = own
+		}
+		m.mu.Unlock()
+		if first == own {
+			break
+		}
+		select {
+		case <-first.done:
+		case <-ctx.Done():
+			return nil, im.Err(im.CodeServerTimeout)
+		}
+		if !first.void() {
+			return first, nil
+		}
+		m.forgetLogin(k, first)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.logins[k] = s
+	return own, nil
 }
 
-func (m *memory) repeated(k uint64, user im.UserKey) *session {
+func (m *memory) forgetLogin(k uint64, o *opening) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s := m.logins[k]; s != nil && s.UserKey == user && s.cause() == im.CauseNone {
-		return s
+	if m.logins[k] == o {
+		delete(m.logins, k)
 	}
-	return nil
 }
 
 // forget drops the sessions that have had no socket for long, and old answers of
@@ -219,8 +251,8 @@ func (m *memory) sift(now int64) (old []*session) {
 			old = append(old, s)
 		}
 	}
-	for k, s := range m.logins {
-		if m.sessions[s.SessionID] != s || now-s.Opened > memoryFor {
+	for k, o := range m.logins {
+		if now-o.at > memoryFor {
 			delete(m.logins, k)
 		}
 	}

@@ -94,7 +94,7 @@ type event struct {
 	cause    im.Cause
 	told     int64  // evDetach: the socket had received all that changed before
 	custom   string // evCustom, evRestore
-	others   bool   // evEnd: sessions from before the start may yet return
+	others   bool   // evAttach, evEnd: sessions from before the start may yet return
 	marks    []im.Mark
 }
 
@@ -152,6 +152,19 @@ func (u *user) attach(ev event, now int64, fx *effects) {
 	s := &u.sessions[i]
 	s.link, s.until, s.told = ev.link, 0, 0
 	u.mark(ev.platform, im.MarkLive, now, fx)
+	u.awaitNone(ev)
+}
+
+// awaitNone drops what stands for the sessions on a platform from before the
+// start, where none of them may return any more.
+func (u *user) awaitNone(ev event) {
+	for i := 0; i < len(u.sessions); {
+		if s := u.sessions[i]; s.inst == 0 && s.platform == ev.platform && s.final == im.MarkLost && !ev.others {
+			u.remove(i)
+			continue
+		}
+		i++
+	}
 }
 
 // detach begins the grace of a session whose socket ended. A socket that was
@@ -178,13 +191,7 @@ func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
 	if i := u.find(ev.inst); i >= 0 {
 		u.remove(i)
 	}
-	for i := 0; i < len(u.sessions); {
-		if s := u.sessions[i]; s.inst == 0 && s.platform == ev.platform && s.final == im.MarkLost && !ev.others {
-			u.remove(i)
-			continue
-		}
-		i++
-	}
+	u.awaitNone(ev)
 	u.leave(ev.platform, im.MarkOut, now, fx)
 	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
 		u.sessions = append(u.sessions, session{platform: ev.platform, until: now + g, final: im.MarkOut})

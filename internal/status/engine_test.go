@@ -89,7 +89,7 @@ func TestLossIsKeptForGoodOnceTheDiskIsBack(t *testing.T) {
 		if got := statusOf(t, e, "bob"); got != "bob UNLOGINED" {
 			t.Errorf("got %s", got)
 		}
-		if _, err := e.Return(t.Context(), carol.Session, &fakeOut{}); err != nil {
+		if _, err := e.Return(t.Context(), carol.Session, &fakeOut{}, nil); err != nil {
 			t.Errorf("a return waits for the disk: %v", err)
 		}
 		time.Sleep(time.Minute)

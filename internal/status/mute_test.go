@@ -35,7 +35,7 @@ func TestST10_MutedApplication(t *testing.T) {
 		e.Leave(key("alice"), 3, at.Link, im.CauseBreak, 0)
 		say("three")
 		back := &fakeOut{}
-		if _, err := e.Return(t.Context(), at.Session, back); err != nil {
+		if _, err := e.Return(t.Context(), at.Session, back, nil); err != nil {
 			t.Fatal(err)
 		}
 		for _, out := range []*fakeOut{alice, away, back} {

@@ -36,7 +36,7 @@ func TestSE10_KickEndsAllSessions(t *testing.T) {
 		}
 		for _, s := range []Session{web.Session, phone.Session} {
 			var ended *Ended
-			if _, err := e.Return(t.Context(), s, &fakeOut{}); !errors.As(err, &ended) || ended.Cause != im.CauseKickAdmin {
+			if _, err := e.Return(t.Context(), s, &fakeOut{}, nil); !errors.As(err, &ended) || ended.Cause != im.CauseKickAdmin {
 				t.Errorf("a return of inst %d: %v", s.Inst, err)
 			}
 		}

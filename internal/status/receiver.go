@@ -154,7 +154,9 @@ func (e *Engine) attach(a *account, l link) {
 		if old.row.Inst == l.row.Inst {
 			a.links[i] = l
 			a.publish()
-			old.out.End(im.CauseBreak)
+			if old.out != l.out { // a return may come again on its socket
+				old.out.End(im.CauseBreak)
+			}
 			return
 		}
 	}

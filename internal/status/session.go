@@ -40,6 +40,11 @@ type Login struct {
 	Expires  int64 // Unix seconds
 	Policy   Policy
 	Out      Outbox
+	Leaves   uint64 // the user's connection that the login takes over, 0 for none
+
+	// Bound, unless nil, is called once the session is open, before anything
+	// can happen to it. It must not block or call back.
+	Bound func(Attached)
 }
 
 // Attached is what a login or a return gives.
@@ -62,13 +67,15 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	}
 	defer e.release(a)
 	now := e.now()
+	forget := e.stale(a, now)
+	defer e.leaveFor(a, l)()
 	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
 	losers := l.Policy.Losers(a.row.Sessions, l.Platform, a.linked)
 	for i := range losers {
 		losers[i].Closed = now
 	}
 	opening := im.Opening{
-		User: l.User, Session: row, Ended: losers, Forget: e.stale(a, now),
+		User: l.User, Session: row, Ended: losers, Forget: forget,
 		Mark: im.Mark{User: l.User, Platform: l.Platform, State: im.MarkLive, At: now, Rev: e.nextRev()},
 	}
 	tiny, err := e.cfg.Store.OpenSession(ctx, opening, l.Issued)
@@ -87,25 +94,29 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
 		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
 	}
-	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id})
+	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: e.mayReturn(a, row)})
+	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: now}
+	if l.Bound != nil {
+		l.Bound(at)
+	}
 	for _, row := range losers {
 		e.endLocal(a, row)
 		marks, customs := e.kept(l.User, row.Platform)
 		e.durable.ended(l.User, nil, marks, customs)
 	}
-	return Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: now}, nil
+	return at, nil
 }
 
 // Return puts a connection beneath a session that has not ended. It writes
 // nothing that it waits for. The outbox is told what changed while the session
-// had no connection.
-func (e *Engine) Return(ctx context.Context, s Session, out Outbox) (Attached, error) {
+// had no connection. bound is as in [Login].
+func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(Attached)) (Attached, error) {
 	a, err := e.acquire(ctx, s.UserKey)
 	if err != nil {
 		return Attached{}, fmt.Errorf("load user %s: %w", s.User, err)
 	}
 	defer e.release(a)
-	row, err := e.alive(a, s)
+	row, err := e.alive(ctx, a, s)
 	if err != nil {
 		return Attached{}, err
 	}
@@ -119,9 +130,13 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox) (Attached, e
 	}
 	l := link{id: e.links.Add(1), row: row, out: out}
 	e.attach(a, l)
-	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id})
+	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: e.mayReturn(a, row)})
 	e.register(a, out, since)
-	return Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}, nil
+	at := Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}
+	if bound != nil {
+		bound(at)
+	}
+	return at, nil
 }
 
 // Check reports, by an [Ended] or another error, whether a session that has no
@@ -132,7 +147,7 @@ func (e *Engine) Check(ctx context.Context, s Session) error {
 		return fmt.Errorf("load user %s: %w", s.User, err)
 	}
 	defer e.release(a)
-	_, err = e.alive(a, s)
+	_, err = e.alive(ctx, a, s)
 	return err
 }
 
@@ -147,6 +162,21 @@ func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause
 	defer e.release(a)
 	if e.detach(a, linkID) {
 		e.step(key, event{kind: evDetach, inst: inst, link: linkID, cause: c, told: told})
+	}
+}
+
+// leaveFor takes away the connection that a login takes over. The session that
+// it was beneath is away from then on, but its user leaves only with what is
+// returned: when the newcomer is there, or cannot come.
+func (e *Engine) leaveFor(a *account, l Login) (left func()) {
+	i := slices.IndexFunc(a.links, func(old link) bool { return old.id == l.Leaves })
+	if i < 0 {
+		return func() {}
+	}
+	old := a.links[i]
+	e.detach(a, old.id)
+	return func() {
+		e.step(a.key, event{kind: evDetach, inst: old.row.Inst, link: old.id, cause: im.CauseClose, told: old.out.Told()})
 	}
 }
 
@@ -215,20 +245,22 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 	return marks, customs
 }
 
-// mayReturn reports whether other sessions on the platform were open when the
-// process started and have not been seen since.
-func (e *Engine) mayReturn(a *account, ended im.SessionRow) bool {
+// mayReturn reports whether other sessions on the platform of one were open when
+// the process started and are not there now.
+func (e *Engine) mayReturn(a *account, one im.SessionRow) bool {
 	return slices.ContainsFunc(a.row.Sessions, func(r im.SessionRow) bool {
-		return r.Closed == 0 && r.Platform == ended.Platform && r.Opened < e.started && !a.linked(r.Inst)
+		return r.Closed == 0 && r.Platform == one.Platform && r.Opened < e.started && !a.linked(r.Inst)
 	})
 }
 
 // alive gives the row of a session that has not ended.
-func (e *Engine) alive(a *account, s Session) (im.SessionRow, error) {
+func (e *Engine) alive(ctx context.Context, a *account, s Session) (im.SessionRow, error) {
 	now := e.cfg.Now()
 	i := a.find(s.Inst)
 	switch {
-	case i < 0 || a.row.Sessions[i].Opened != s.Opened:
+	case i < 0:
+		return im.SessionRow{}, e.forgotten(ctx, s)
+	case a.row.Sessions[i].Opened != s.Opened:
 		return im.SessionRow{}, &Ended{}
 	case a.row.Sessions[i].Closed != 0:
 		return im.SessionRow{}, &Ended{Cause: a.row.Sessions[i].Cause}
@@ -238,6 +270,21 @@ func (e *Engine) alive(a *account, s Session) (im.SessionRow, error) {
 		return im.SessionRow{}, &Ended{Cause: im.CauseExpiry}
 	}
 	return a.row.Sessions[i], nil
+}
+
+// forgotten says of a session that is not in memory why it ended, as the store
+// knows for longer.
+func (e *Engine) forgotten(ctx context.Context, s Session) error {
+	row, err := e.cfg.Store.User(ctx, s.UserKey)
+	if err != nil {
+		return fmt.Errorf("load user %s: %w", s.User, err)
+	}
+	for _, r := range row.Sessions {
+		if r.Inst == s.Inst && r.Opened == s.Opened {
+			return &Ended{Cause: r.Cause}
+		}
+	}
+	return &Ended{}
 }
 
 // remember adds a session and forgets the oldest of too many that ended.
@@ -310,5 +357,5 @@ func (e *Engine) custom(key im.UserKey) string {
 }
 
 // endedKept is how many ended sessions of a connected account stay in memory, to
-// tell them why they ended.
+// tell them why they ended. Of the others the store tells.
 const endedKept = 16

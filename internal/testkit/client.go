@@ -30,7 +30,9 @@ type Client struct {
 	waiting  map[string]chan Answer
 	pushes   chan Frame
 	closeErr error
+	closedAt time.Time
 	done     chan struct{}
+	silent   atomic.Bool // it answers no ping
 
 	User     im.UserID
 	Platform int
@@ -41,6 +43,7 @@ type Client struct {
 
 // Frame is one frame of the server.
 type Frame struct {
+	At   time.Time `json:"-"` // when it was read
 	Head struct {
 		Command string          `json:"servcmd"`
 		Seq     json.RawMessage `json:"seq"`
@@ -99,7 +102,13 @@ func (s *Server) ConnectFrom(path string, user im.UserID, instance string) *Clie
 	ctx, cancel := context.WithTimeout(context.Background(), s.patience())
 	defer cancel()
 	url := fmt.Sprintf("%s%s?sdkappid=%d&instanceid=%s&random=0.5&platform=7", s.Dev.URL, path, s.Dev.SDKAppID, instance)
-	conn, resp, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: s.HTTP(), HTTPHeader: s.proxy.Clone()})
+	c := &Client{
+		t: s.t, s: s, kind: websocket.MessageBinary, seq: 1000, User: user, Platform: 7,
+		waiting: make(map[string]chan Answer), pushes: make(chan Frame, 1_000), done: make(chan struct{}),
+	}
+	pong := func(context.Context, []byte) bool { return !c.silent.Load() }
+	opt := &websocket.DialOptions{HTTPClient: s.HTTP(), HTTPHeader: s.proxy.Clone(), OnPingReceived: pong}
+	conn, resp, err := websocket.Dial(ctx, url, opt)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -107,10 +116,7 @@ func (s *Server) ConnectFrom(path string, user im.UserID, instance string) *Clie
 		_ = resp.Body.Close() // empty after an upgrade
 	}
 	conn.SetReadLimit(1 << 20)
-	c := &Client{
-		t: s.t, s: s, ws: conn, kind: websocket.MessageBinary, seq: 1000, User: user, Platform: 7,
-		waiting: make(map[string]chan Answer), pushes: make(chan Frame, 10_000), done: make(chan struct{}),
-	}
+	c.ws = conn
 	if path == "/info" {
 		c.kind = websocket.MessageText
 	}
@@ -134,7 +140,7 @@ func (c *Client) read() {
 		kind, msg, err := c.ws.Read(context.Background())
 		if err != nil {
 			c.mu.Lock()
-			c.closeErr = err
+			c.closeErr, c.closedAt = err, time.Now()
 			c.mu.Unlock()
 			return
 		}
@@ -144,7 +150,7 @@ func (c *Client) read() {
 		if strings.Contains(string(msg), ":null") {
 			c.t.Errorf("null in a frame: %s", msg)
 		}
-		var f Frame
+		f := Frame{At: time.Now()}
 		if err := json.Unmarshal(msg, &f); err != nil {
 			c.t.Errorf("frame %s: %v", msg, err)
 			return
@@ -362,16 +368,11 @@ func (c *Client) Statuses() []Status {
 	if !ok {
 		c.t.Fatalf("the socket closed: %v", c.CloseError())
 	}
-	var body struct {
-		Events []struct {
-			List []Status `json:"UserStatusList"`
-		} `json:"EventArray"`
-	}
-	c.decode(f.Body, &body)
-	if len(body.Events) == 0 || len(body.Events[0].List) == 0 {
+	list := c.StatusesOf(f)
+	if len(list) == 0 {
 		c.t.Fatalf("not a push of statuses: %s", f.Body)
 	}
-	return decodeCustom(c.t, body.Events[0].List)
+	return list
 }
 
 // Sees waits for the next status and checks it against "bob ONLINE busy".
@@ -407,17 +408,7 @@ func (c *Client) Kicked() int {
 	if !ok || f.Head.Command != "im_open_status.stat_forceoffline" {
 		c.t.Fatalf("got %s %s, want a kick", f.Head.Command, f.Body)
 	}
-	var body struct {
-		Events []struct {
-			Notify []struct {
-				Kick struct {
-					Type int `json:"KickType"`
-				} `json:"KickoutMsgNotify"`
-			} `json:"C2cNotifyMsgArray"`
-		} `json:"EventArray"`
-	}
-	c.decode(f.Body, &body)
-	return body.Events[0].Notify[0].Kick.Type
+	return c.KickOf(f)
 }
 
 // Break ends the socket without a close frame.

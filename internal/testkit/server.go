@@ -55,6 +55,13 @@ func StartApps(t testing.TB, apps ...im.AppRow) *Server {
 	return start(&Server{t: t, apps: apps})
 }
 
+// StartApp is Start with an application of the test's own, which may be the one
+// that -dev would make.
+func StartApp(t testing.TB, app im.AppRow, sets ...string) *Server {
+	t.Helper()
+	return start(&Server{t: t, memory: NewListener(), apps: []im.AppRow{app}, sets: sets})
+}
+
 func start(s *Server) *Server {
 	s.t.Helper()
 	s.data, s.log = s.t.TempDir(), &logBuffer{}
@@ -78,7 +85,7 @@ func (s *Server) makeApps() {
 	if len(s.apps) == 0 {
 		return
 	}
-	s.onStore(func(ctx context.Context, st *store.Store) error {
+	s.OnStore(func(ctx context.Context, st *store.Store) error {
 		for _, row := range s.apps {
 			if err := st.CreateApp(ctx, row); err != nil {
 				return err
@@ -88,8 +95,8 @@ func (s *Server) makeApps() {
 	})
 }
 
-// onStore changes the data while no server runs.
-func (s *Server) onStore(change func(context.Context, *store.Store) error) {
+// OnStore reads or changes the data while no server runs.
+func (s *Server) OnStore(change func(context.Context, *store.Store) error) {
 	s.t.Helper()
 	ctx := context.Background()
 	st, err := store.Open(ctx, store.Config{Path: filepath.Join(s.data, "porchlight.db")})
@@ -147,7 +154,7 @@ func (s *Server) RestartWith(change func(context.Context, *store.Store) error) {
 	s.t.Helper()
 	s.Stop()
 	if change != nil {
-		s.onStore(change)
+		s.OnStore(change)
 	}
 	if s.memory != nil {
 		s.memory = NewListener()
