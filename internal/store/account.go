@@ -90,12 +90,12 @@ func (s *Store) User(ctx context.Context, key im.UserKey) (im.UserRow, error) {
 }
 
 func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRow, err error) {
-	account, err := q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
-	u.RevokedBefore = account.RevokedBefore
-	if err != nil || account.TinyID == 0 {
+	row, err := q.User(ctx, sqlc.UserParams{AppID: key.App, UserID: key.User})
+	u.RevokedBefore = row.RevokedBefore
+	if err != nil || row.TinyID == 0 {
 		return u, err
 	}
-	u.Found, u.TinyID, u.Banned = true, account.TinyID, account.Banned
+	u.Found, u.TinyID, u.Banned, u.Live, u.LastPresence = true, row.TinyID, row.Banned, row.Live != 0, row.LastPresence
 	sessions, err := q.Sessions(ctx, sqlc.SessionsParams{AppID: key.App, UserID: key.User})
 	if err != nil {
 		return u, err
@@ -103,14 +103,7 @@ func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRo
 	for _, r := range sessions {
 		u.Sessions = append(u.Sessions, im.SessionRow(r))
 	}
-	if u.Watching, err = q.Watching(ctx, sqlc.WatchingParams{AppID: key.App, UserID: key.User}); err != nil {
-		return u, err
-	}
-	marks, err := q.Marks(ctx, sqlc.MarksParams{AppID: key.App, UserID: key.User})
-	for _, m := range marks {
-		u.Live = u.Live || m.State == im.MarkLive
-		u.LastPresence = max(u.LastPresence, m.At)
-	}
+	u.Watching, err = q.Watching(ctx, sqlc.WatchingParams{AppID: key.App, UserID: key.User})
 	return u, err
 }
 

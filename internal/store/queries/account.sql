@@ -6,6 +6,17 @@ SELECT
     CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS tiny_id,
     CAST(COALESCE((SELECT b.banned FROM account b WHERE b.app_id = $1 AND b.user_id = $2), FALSE) AS BOOLEAN) AS banned;
 
+-- The same with what the marks say together: one of them live, 0 or 1, and when
+-- the latest was made.
+-- name: User :one
+SELECT
+    CAST(COALESCE((SELECT r.revoked_before FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT) AS revoked_before,
+    CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS tiny_id,
+    CAST(COALESCE((SELECT b.banned FROM account b WHERE b.app_id = $1 AND b.user_id = $2), FALSE) AS BOOLEAN) AS banned,
+    CAST(COALESCE(MAX(CASE WHEN m.state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS live,
+    CAST(COALESCE(MAX(m.at), 0) AS BIGINT) AS last_presence
+FROM mark m WHERE m.app_id = $1 AND m.user_id = $2;
+
 -- name: CreateAccount :exec
 INSERT INTO account (app_id, user_id, tiny_id, created, banned)
 VALUES ($1, $2, $3, $4, FALSE);

@@ -6,9 +6,6 @@ FROM account a WHERE a.app_id = sqlc.arg(app_id) AND a.user_id = sqlc.arg(user_i
 ON CONFLICT (app_id, user_id, platform) DO UPDATE SET state = excluded.state, at = excluded.at, rev = excluded.rev
 WHERE excluded.rev > mark.rev;
 
--- name: Marks :many
-SELECT state, at FROM mark WHERE app_id = $1 AND user_id = $2;
-
 -- name: SaveCustom :exec
 INSERT INTO custom_status (app_id, user_id, text, rev, at)
 SELECT a.app_id, a.user_id, CAST(sqlc.arg(text) AS TEXT), CAST(sqlc.arg(rev) AS BIGINT), CAST(sqlc.arg(at) AS BIGINT)

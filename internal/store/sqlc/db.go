@@ -93,9 +93,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.liveStmt, err = db.PrepareContext(ctx, live); err != nil {
 		return nil, fmt.Errorf("error preparing query Live: %w", err)
 	}
-	if q.marksStmt, err = db.PrepareContext(ctx, marks); err != nil {
-		return nil, fmt.Errorf("error preparing query Marks: %w", err)
-	}
 	if q.nextAppStmt, err = db.PrepareContext(ctx, nextApp); err != nil {
 		return nil, fmt.Errorf("error preparing query NextApp: %w", err)
 	}
@@ -131,6 +128,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.unwatchStmt, err = db.PrepareContext(ctx, unwatch); err != nil {
 		return nil, fmt.Errorf("error preparing query Unwatch: %w", err)
+	}
+	if q.userStmt, err = db.PrepareContext(ctx, user); err != nil {
+		return nil, fmt.Errorf("error preparing query User: %w", err)
 	}
 	if q.watchStmt, err = db.PrepareContext(ctx, watch); err != nil {
 		return nil, fmt.Errorf("error preparing query Watch: %w", err)
@@ -258,11 +258,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing liveStmt: %w", cerr)
 		}
 	}
-	if q.marksStmt != nil {
-		if cerr := q.marksStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing marksStmt: %w", cerr)
-		}
-	}
 	if q.nextAppStmt != nil {
 		if cerr := q.nextAppStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextAppStmt: %w", cerr)
@@ -321,6 +316,11 @@ func (q *Queries) Close() error {
 	if q.unwatchStmt != nil {
 		if cerr := q.unwatchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unwatchStmt: %w", cerr)
+		}
+	}
+	if q.userStmt != nil {
+		if cerr := q.userStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing userStmt: %w", cerr)
 		}
 	}
 	if q.watchStmt != nil {
@@ -395,7 +395,6 @@ type Queries struct {
 	createSessionStmt    *sql.Stmt
 	lastPositionStmt     *sql.Stmt
 	liveStmt             *sql.Stmt
-	marksStmt            *sql.Stmt
 	nextAppStmt          *sql.Stmt
 	purgeCustomsStmt     *sql.Stmt
 	purgeSessionsStmt    *sql.Stmt
@@ -408,6 +407,7 @@ type Queries struct {
 	sessionsStmt         *sql.Stmt
 	setBannedStmt        *sql.Stmt
 	unwatchStmt          *sql.Stmt
+	userStmt             *sql.Stmt
 	watchStmt            *sql.Stmt
 	watchingStmt         *sql.Stmt
 }
@@ -439,7 +439,6 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createSessionStmt:    q.createSessionStmt,
 		lastPositionStmt:     q.lastPositionStmt,
 		liveStmt:             q.liveStmt,
-		marksStmt:            q.marksStmt,
 		nextAppStmt:          q.nextAppStmt,
 		purgeCustomsStmt:     q.purgeCustomsStmt,
 		purgeSessionsStmt:    q.purgeSessionsStmt,
@@ -452,6 +451,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		sessionsStmt:         q.sessionsStmt,
 		setBannedStmt:        q.setBannedStmt,
 		unwatchStmt:          q.unwatchStmt,
+		userStmt:             q.userStmt,
 		watchStmt:            q.watchStmt,
 		watchingStmt:         q.watchingStmt,
 	}

@@ -108,43 +108,6 @@ func (q *Queries) Live(ctx context.Context, arg LiveParams) ([]LiveRow, error) {
 	return items, nil
 }
 
-const marks = `-- name: Marks :many
-SELECT state, at FROM mark WHERE app_id = $1 AND user_id = $2
-`
-
-type MarksParams struct {
-	AppID  im.AppID
-	UserID im.UserID
-}
-
-type MarksRow struct {
-	State im.MarkState
-	At    int64
-}
-
-func (q *Queries) Marks(ctx context.Context, arg MarksParams) ([]MarksRow, error) {
-	rows, err := q.query(ctx, q.marksStmt, marks, arg.AppID, arg.UserID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []MarksRow
-	for rows.Next() {
-		var i MarksRow
-		if err := rows.Scan(&i.State, &i.At); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const purgeCustoms = `-- name: PurgeCustoms :execrows
 DELETE FROM custom_status WHERE (app_id, user_id) IN (
     SELECT c.app_id, c.user_id FROM custom_status c
