@@ -137,7 +137,7 @@ type StatusConfig struct {
 
 // StoreConfig is about the database.
 type StoreConfig struct {
-	Gather        time.Duration `yaml:"gather"`         // a commit waits this long for others to share it
+	Gather        time.Duration `yaml:"gather"`         // a commit waits at most this long for others to share it, a fifth of it for the next
 	KeepClosedFor time.Duration `yaml:"keep_closed"`    // sessions that ended are kept, to tell them why
 	PurgeEvery    time.Duration `yaml:"purge_interval"` // between the removals of what is kept no longer
 }

@@ -55,7 +55,7 @@ const minSQLite = 3_051_003
 // Config says where the data is kept. Its zero value keeps it in memory.
 type Config struct {
 	Path   string        // database file, made if missing; "" for memory of its own, gone with Close
-	Gather time.Duration // how long a commit waits for company, 0 for 5 ms
+	Gather time.Duration // how long a commit waits for company at most, 0 for 5 ms; it waits a fifth of it for the next
 	Log    *slog.Logger  // told when writing begins to fail and when it works again; nil for nobody
 }
 

@@ -16,6 +16,11 @@ const (
 	defaultGather = 5 * time.Millisecond
 	maxBatch      = 500  // ops in one commit
 	maxQueue      = 4096 // ops that wait; more callers wait to enter
+
+	// lullOf is what part of the time to gather may pass without an arrival
+	// before the writer stops waiting. Callers answered together come again
+	// together: when the last of them is here, waiting longer gathers nothing.
+	lullOf = 5
 )
 
 // Stats are the writer's figures since the start.
@@ -153,28 +158,33 @@ func (w *writer) enter(ctx context.Context, o *op) error {
 
 func (w *writer) run() {
 	defer close(w.stopped)
-	timer := time.NewTimer(w.gather)
-	defer timer.Stop()
+	over, lull := time.NewTimer(w.gather), time.NewTimer(w.gather)
+	defer over.Stop()
+	defer lull.Stop()
 	batch := make([]*op, 0, maxBatch)
 	for first := range w.queue {
-		timer.Reset(w.gather)
-		batch = w.collect(append(batch, first), timer.C)
+		over.Reset(w.gather)
+		batch = w.collect(append(batch, first), over, lull)
 		w.commit(w.claim(batch))
 		clear(batch[:cap(batch)])
 		batch = batch[:0]
 	}
 }
 
-// collect adds what arrives until the time is over or the batch is full.
-func (w *writer) collect(batch []*op, over <-chan time.Time) []*op {
+// collect adds what arrives until the time is over, nothing arrives for a part of
+// it, or the batch is full.
+func (w *writer) collect(batch []*op, over, lull *time.Timer) []*op {
 	for len(batch) < maxBatch {
+		lull.Reset(w.gather / lullOf)
 		select {
 		case o, open := <-w.queue:
 			if !open {
 				return batch
 			}
 			batch = append(batch, o)
-		case <-over:
+		case <-lull.C:
+			return batch
+		case <-over.C:
 			return batch
 		}
 	}
