@@ -39,6 +39,7 @@ check: setup ## Quick checks: format, vet, lint, types, generated files, unit te
 	@$(step) 'generated files are fresh' scripts/generated.sh
 	@if $(has) web; then $(step) 'biome and tsc' $(MAKE) -s _web; fi
 	@$(step) 'unit tests' go test -short -timeout 3m ./...
+	@if $(has) postgres; then $(step) 'the store on PostgreSQL' scripts/postgres.sh go test -short -timeout 3m -run Postgres ./internal/store; fi
 	@scripts/setup.sh -check
 
 .PHONY: test
@@ -77,12 +78,13 @@ clean: ## Remove what was built and installed here; never porchlight-data
 
 # The parts of the above.
 
-.PHONY: _test _gofmt _web _npm _sdk
+.PHONY: _test _gofmt _web _npm _sdk _postgres
 
 # Last come the Go suites: their closing lines tell a reader of the log's end that tests ran.
 _test:
 	@$(MAKE) -s check
 	@if $(has) web && $(has) loopback; then $(step) 'the official SDK against the server' $(MAKE) -s _sdk; fi
+	@if $(has) postgres; then $(step) 'the store and the server on PostgreSQL' $(MAKE) -s _postgres; fi
 	@if $(has) race; then $(step) 'every suite, with the race detector' go test -race -timeout 8m ./...; \
 		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi
 	@$(step) 'each fuzz target for $(FUZZ_TIME)' scripts/fuzz.sh $(FUZZ_TIME)
@@ -96,6 +98,10 @@ _npm:
 
 _web: _npm
 	@npm --prefix web run --silent check
+
+# The server's suites run on PostgreSQL where its address is set, and on SQLite with all the others.
+_postgres:
+	@scripts/postgres.sh go test -timeout 8m ./internal/store ./internal/server
 
 _sdk: build _npm
 	@$(loopback) npm --prefix web test

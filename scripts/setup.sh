@@ -5,7 +5,7 @@
 #
 #   scripts/setup.sh            install and report
 #   scripts/setup.sh -check     only print the banner; nothing where nothing is missing
-#   scripts/setup.sh -has NAME  exit 0 if NAME (web, loopback, chromium, race) is there, and print nothing
+#   scripts/setup.sh -has NAME  exit 0 if NAME (web, loopback, chromium, race, postgres) is there, and print nothing
 set -u
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +20,7 @@ has() {
 	node) command -v node >/dev/null && [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge "$node_wanted" ] ;;
 	web) has node && command -v npm >/dev/null ;;
 	loopback) command -v unshare >/dev/null && command -v ip >/dev/null && { unshare -n true || unshare -rn true; } 2>/dev/null ;;
+	postgres) scripts/postgres.sh -has ;;
 	chromium) command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null ;;
 	*) echo "scripts/setup.sh: no part is called $1" >&2 && exit 2 ;;
 	esac
@@ -35,6 +36,7 @@ left_out() {
 	web) echo "the official SDK's suite, the TypeScript checks and the example (Node $node_wanted or newer with npm: https://nodejs.org/)" ;;
 	loopback) echo "the official SDK's suite and the latency figures: they run where no network but loopback exists (unshare, ip, and leave to use them)" ;;
 	chromium) echo "the official SDK's suite in a browser" ;;
+	postgres) echo "the store and the server on PostgreSQL (initdb and postgres of release 14 or newer, and setpriv)" ;;
 	esac
 }
 
@@ -44,12 +46,13 @@ packages_of() {
 	race) echo "gcc libc6-dev" ;;
 	web) echo "nodejs npm" ;;
 	loopback) echo "iproute2 util-linux" ;;
+	postgres) echo "postgresql util-linux" ;;
 	esac
 }
 
 missing() {
 	local part
-	for part in go make git race web loopback chromium; do
+	for part in go make git race web loopback chromium postgres; do
 		has "$part" || echo "$part"
 	done
 }
@@ -105,7 +108,7 @@ case ${1-} in
 '')
 	lacking=$(missing)
 	if [ -z "$lacking" ]; then
-		echo "setup: Go $(go env GOVERSION | sed 's/^go//'), Node $(node --version), C compiler, Chromium, unshare, ip: all there"
+		echo "setup: Go $(go env GOVERSION | sed 's/^go//'), Node $(node --version), C compiler, Chromium, PostgreSQL, unshare, ip: all there"
 		exit 0
 	fi
 	echo "setup: missing here: $(echo $lacking)"

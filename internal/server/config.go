@@ -16,6 +16,7 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store"
 )
 
 // Config is all that can be set. Each value has a key path, its yaml names
@@ -137,6 +138,10 @@ type StatusConfig struct {
 
 // StoreConfig is about the database.
 type StoreConfig struct {
+	// address of a PostgreSQL database, 14 or newer, that this server alone uses:
+	// postgres://user@host/database?sslmode=verify-full; empty for SQLite in the data
+	// directory. A password is better kept out of it: PGPASSWORD and ~/.pgpass are read
+	DSN           string        `yaml:"dsn"`
 	Gather        time.Duration `yaml:"gather"`         // a commit waits at most this long for others to share it, a fifth of it for the next
 	KeepClosedFor time.Duration `yaml:"keep_closed"`    // sessions that ended are kept, to tell them why
 	PurgeEvery    time.Duration `yaml:"purge_interval"` // between the removals of what is kept no longer
@@ -277,6 +282,9 @@ func (c Config) check() error {
 	}
 	if _, err := gateway.ParseProxies(c.Gateway.Proxies); err != nil {
 		return fmt.Errorf("gateway.proxies: %w", err)
+	}
+	if err := store.CheckDSN(c.Store.DSN); err != nil {
+		return fmt.Errorf("store.dsn: %w", err)
 	}
 	return negative(reflect.ValueOf(c), "")
 }

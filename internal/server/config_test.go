@@ -103,6 +103,8 @@ func TestEverySettingCanBeSetInThreeWays(t *testing.T) {
 			value = "11s"
 		case path == "gateway.proxies":
 			value = "[10.0.0.0/8]"
+		case path == "store.dsn":
+			value = "postgres://porchlight@db.example.com/porchlight"
 		}
 		var doc strings.Builder
 		names := strings.Split(path, ".")
@@ -162,6 +164,10 @@ func TestValuesAsTheyAreWritten(t *testing.T) {
 		"limits.command_rate=.nan":                 nil,
 		"limits.command_rate=.inf":                 nil,
 		"limits.command_rate=-.inf":                nil,
+		"store.dsn=postgres://u:p%40@h:1/d?a=b":    func(c *server.Config) { c.Store.DSN = "postgres://u:p%40@h:1/d?a=b" },
+		"store.dsn=postgresql:///d":                func(c *server.Config) { c.Store.DSN = "postgresql:///d" },
+		"store.dsn=host=h user=u":                  nil,
+		"store.dsn=mysql://h/d":                    nil,
 		"log.format=xml":                           nil,
 		"log.format=JSON":                          nil,
 		"log.level=loud":                           func(c *server.Config) { c.Log.Level = "loud" }, // judged by who makes the log

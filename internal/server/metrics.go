@@ -31,5 +31,9 @@ func register(r prometheus.Registerer, version string, e *status.Engine, s *stor
 	counter("store_commits_total", "Transactions committed.", func() float64 { return float64(s.Stats().Commits) })
 	counter("store_ops_total", "Writes committed with them.", func() float64 { return float64(s.Stats().Ops) })
 	counter("store_failed_total", "Writes that failed.", func() float64 { return float64(s.Stats().Failed) })
+	counter("store_unknown_total", "Writes that failed and may have been committed nevertheless: the database was lost meanwhile.",
+		func() float64 { return float64(s.Stats().Unknown) })
+	counter("store_retries_total", "Transactions tried again, for a clash with another or a lost connection.",
+		func() float64 { return float64(s.Stats().Retried) })
 	gauge("store_queue", "Writes waiting for the next commit.", func() float64 { return float64(s.Stats().Queue) })
 }

@@ -77,7 +77,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 		return s, err
 	}
 	s.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(cfg.Data, "porchlight.db"), Gather: cfg.Store.Gather, Log: s.log,
+		DSN: cfg.Store.DSN, Path: filepath.Join(cfg.Data, "porchlight.db"), Gather: cfg.Store.Gather, Log: s.log,
 	})
 	if err != nil {
 		return s, err

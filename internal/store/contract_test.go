@@ -1,6 +1,23 @@
+// The contract is what every database behind the store must do; each test of it
+// runs on SQLite's memory, on an SQLite file and on PostgreSQL.
+//
+// To add a capability's tests, write them beside it (profile_test.go for
+// profile.go) and give each a row here:
+//
+//   - func testSaveProfile(t *testing.T, s *store.Store), a row of contract, has
+//     an empty store, open on whichever database it is;
+//   - func testProfileIsKept(t *testing.T, p place), a row of lasting, has an
+//     empty database that outlives its stores: it opens and closes them itself,
+//     in a bubble or not, and can look at the tables by p.raw.
+//
+// A test of one database alone is named after it (TestSQLite..., TestPostgres...).
+// PostgreSQL's run where PORCHLIGHT_TEST_POSTGRES is set, as in make test and in
+//
+//	scripts/postgres.sh go test ./internal/store
 package store_test
 
 import (
+	"database/sql"
 	"path/filepath"
 	"testing"
 	"time"
@@ -10,6 +27,7 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/store"
+	"github.com/porchlight-im/porchlight/internal/testkit"
 )
 
 const testApp im.AppID = 1400000001
@@ -19,11 +37,114 @@ var (
 	bob   = im.UserKey{App: testApp, User: "bob"}
 )
 
-// open opens a store that closes with the test. Commits wait for nobody, so
-// that a test's lone ops are quick.
-func open(t testing.TB, path string) *store.Store {
+// contract holds the tests that need a store and nothing else.
+var contract = []struct {
+	name string
+	test func(*testing.T, *store.Store)
+}{
+	{"ServerSecret", testServerSecret},
+	{"NextEpoch", testNextEpoch},
+	{"Apps", testApps},
+	{"SaveApp", testSaveApp},
+	{"Accounts", testAccounts},
+	{"OpenSession", testOpenSession},
+	{"OpenSessionAgain", testOpenSessionAgain},
+	{"OpenSessionFence", testOpenSessionFence},
+	{"OpenSessionBanned", testOpenSessionBanned},
+	{"OpenSessionConcurrently", testOpenSessionConcurrently},
+	{"CloseSessions", testCloseSessions},
+	{"MarksAreGuardedByRev", testMarksAreGuardedByRev},
+	{"CustomsAreGuardedByRev", testCustomsAreGuardedByRev},
+	{"NothingWithoutAccount", testNothingWithoutAccount},
+	{"Live", testLive},
+	{"LivePages", testLivePages},
+	{"Watching", testWatching},
+	{"Revoke", testRevoke},
+	{"RevokeWithAllThatFollows", testRevokeWithAllThatFollows},
+	{"BanNeedsAnAccount", testBanNeedsAnAccount},
+	{"Audit", testAudit},
+	{"AuditTakesAnyText", testAuditTakesAnyText},
+	{"AuditConcurrently", testAuditConcurrently},
+	{"AllOrNothing", testAllOrNothing},
+	{"Purge", testPurge},
+	{"PurgeChunks", testPurgeChunks},
+	{"AnyBytes", testAnyBytes},
+	{"AppsAreApart", testAppsAreApart},
+	{"CancelledContext", testCancelledContext},
+	{"Model", testModel},
+}
+
+// lasting holds the tests that need a database which outlives its stores.
+var lasting = []struct {
+	name string
+	test func(*testing.T, place)
+}{
+	{"RefusesANewerSchema", testRefusesANewerSchema},
+	{"MigratesAnOlderSchema", testMigratesAnOlderSchema},
+	{"ReopenKeepsEverything", testReopenKeepsEverything},
+	{"Bubble", testBubble},
+	{"CommitsAreGathered", testCommitsAreGathered},
+	{"GatheringEnds", testGatheringEnds},
+	{"BadOpFailsAlone", testBadOpFailsAlone},
+	{"RefusalLeavesTheBatchWhole", testRefusalLeavesTheBatchWhole},
+	{"OpGivenUpNeverRuns", testOpGivenUpNeverRuns},
+	{"CloseFinishesTheQueue", testCloseFinishesTheQueue},
+	{"CloseAmongCallers", testCloseAmongCallers},
+	{"KillLosesNothingAcknowledged", testKillLosesNothingAcknowledged},
+}
+
+func TestSQLiteMemory(t *testing.T) {
+	for _, part := range contract {
+		t.Run(part.name, func(t *testing.T) { part.test(t, open(t, "")) })
+	}
+}
+
+func TestSQLiteFile(t *testing.T) { testPlaces(t, sqlitePlace) }
+
+func TestPostgres(t *testing.T) { testPlaces(t, postgresPlace) }
+
+// testPlaces holds a database to the whole contract. Each part gets an empty one.
+func testPlaces(t *testing.T, empty func(testing.TB) place) {
+	for _, part := range contract {
+		t.Run(part.name, func(t *testing.T) {
+			p := empty(t)
+			t.Parallel()
+			part.test(t, p.open(t))
+		})
+	}
+	for _, part := range lasting {
+		t.Run(part.name, func(t *testing.T) {
+			p := empty(t)
+			t.Parallel()
+			part.test(t, p)
+		})
+	}
+}
+
+// place is a database that outlives its stores.
+type place struct {
+	driver string
+	source string       // of raw
+	config store.Config // commits wait for nobody, so that a test's lone ops are quick
+}
+
+// sqlitePlace gives a file that is not there yet.
+func sqlitePlace(t testing.TB) place {
+	path := filepath.Join(t.TempDir(), "porchlight.db")
+	return place{"sqlite", path, store.Config{Path: path, Gather: time.Nanosecond}}
+}
+
+// postgresPlace gives an empty schema, or skips the test.
+func postgresPlace(t testing.TB) place { return postgresPlaceAt(testkit.Postgres(t)) }
+
+func postgresPlaceAt(dsn string) place {
+	return place{"pgx", dsn, store.Config{DSN: dsn, Gather: time.Nanosecond}}
+}
+
+// open opens a store that closes with the test.
+func (p place) open(t testing.TB) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: path, Gather: time.Nanosecond})
+	s, err := store.Open(t.Context(), p.config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,54 +156,24 @@ func open(t testing.TB, path string) *store.Store {
 	return s
 }
 
-func TestSQLiteFile(t *testing.T) {
-	testContract(t, func(t *testing.T) *store.Store { return open(t, filepath.Join(t.TempDir(), "porchlight.db")) })
+// raw is a connection of the test's own, with no settings.
+func (p place) raw(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(p.driver, p.source)
+	must(t, err)
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
 }
 
-func TestSQLiteMemory(t *testing.T) {
-	testContract(t, func(t *testing.T) *store.Store { return open(t, "") })
-}
-
-// testContract is what every database behind the store must do. Each part gets
-// an empty store.
-func testContract(t *testing.T, open func(*testing.T) *store.Store) {
-	for _, part := range []struct {
-		name string
-		test func(*testing.T, *store.Store)
-	}{
-		{"ServerSecret", testServerSecret},
-		{"NextEpoch", testNextEpoch},
-		{"Apps", testApps},
-		{"SaveApp", testSaveApp},
-		{"Accounts", testAccounts},
-		{"OpenSession", testOpenSession},
-		{"OpenSessionAgain", testOpenSessionAgain},
-		{"OpenSessionFence", testOpenSessionFence},
-		{"OpenSessionBanned", testOpenSessionBanned},
-		{"OpenSessionConcurrently", testOpenSessionConcurrently},
-		{"CloseSessions", testCloseSessions},
-		{"MarksAreGuardedByRev", testMarksAreGuardedByRev},
-		{"CustomsAreGuardedByRev", testCustomsAreGuardedByRev},
-		{"NothingWithoutAccount", testNothingWithoutAccount},
-		{"Live", testLive},
-		{"LivePages", testLivePages},
-		{"Watching", testWatching},
-		{"Revoke", testRevoke},
-		{"RevokeWithAllThatFollows", testRevokeWithAllThatFollows},
-		{"BanNeedsAnAccount", testBanNeedsAnAccount},
-		{"Audit", testAudit},
-		{"AuditTakesAnyText", testAuditTakesAnyText},
-		{"AuditConcurrently", testAuditConcurrently},
-		{"AllOrNothing", testAllOrNothing},
-		{"Purge", testPurge},
-		{"PurgeChunks", testPurgeChunks},
-		{"AnyBytes", testAnyBytes},
-		{"AppsAreApart", testAppsAreApart},
-		{"CancelledContext", testCancelledContext},
-		{"Model", testModel},
-	} {
-		t.Run(part.name, func(t *testing.T) { part.test(t, open(t)) })
-	}
+// open opens an SQLite file, or memory, that closes with the test.
+func open(t testing.TB, path string) *store.Store {
+	t.Helper()
+	return place{config: store.Config{Path: path, Gather: time.Nanosecond}}.open(t)
 }
 
 // equal compares results in which an empty list may be nil.

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -21,8 +20,8 @@ import (
 	"github.com/porchlight-im/porchlight/internal/store"
 )
 
-// crashEnv makes this test binary a child that writes until it is killed, to
-// the database it names.
+// crashEnv makes this test binary a child that writes until it is killed: it has
+// the cycle, and the path or address of the database.
 const crashEnv = "PORCHLIGHT_STORE_CRASH"
 
 func TestMain(m *testing.M) {
@@ -40,15 +39,19 @@ const crashWriters = 16
 
 // crashChild runs writers that print each op as soon as it is acknowledged: "a"
 // a change of the writer's application, "o" a login, "c" its logout, "k" a ban,
-// and the name of the round. Where is the cycle and the path.
+// and the name of the round.
 func crashChild(where string) error {
 	var cycle int
-	var path string
-	if _, err := fmt.Sscanf(where, "%d:%s", &cycle, &path); err != nil {
+	var at string
+	if _, err := fmt.Sscanf(where, "%d:%s", &cycle, &at); err != nil {
 		return err
 	}
+	cfg := store.Config{Path: at, Gather: time.Millisecond}
+	if strings.HasPrefix(at, "postgres:") {
+		cfg.Path, cfg.DSN = "", at
+	}
 	ctx := context.Background()
-	s, err := store.Open(ctx, store.Config{Path: path, Gather: time.Millisecond})
+	s, err := store.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -114,18 +117,17 @@ func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
 
 // A server killed at any moment has lost nothing that it acknowledged, and what
 // it was writing is there whole or not at all.
-func TestKillLosesNothingAcknowledged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
+func testKillLosesNothingAcknowledged(t *testing.T, p place) {
 	acked := make(map[im.UserID]string)
 	for cycle := range 4 {
 		lines := 20 + rand.IntN(500)
-		for _, line := range runAndKill(t, fmt.Sprintf("%d:%s", cycle, path), lines) {
+		for _, line := range runAndKill(t, fmt.Sprintf("%d:%s", cycle, p.source), lines) {
 			kind, id, _ := strings.Cut(line, " ")
 			acked[im.UserID(id)] += kind
 		}
-		checkCrashed(t, path, cycle, acked)
+		checkCrashed(t, p, cycle, acked)
 	}
-	s := open(t, path)
+	s := p.open(t)
 	told := crashTold(t, s)
 	for id, want := range acked { // later cycles have lost nothing of earlier ones
 		if state := crashState(t, s, id, told); !strings.HasPrefix(state, want) {
@@ -163,14 +165,16 @@ func runAndKill(t *testing.T, where string, lines int) []string {
 }
 
 // checkCrashed looks at all that the cycle can have written.
-func checkCrashed(t *testing.T, path string, cycle int, acked map[im.UserID]string) {
+func checkCrashed(t *testing.T, p place, cycle int, acked map[im.UserID]string) {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: path})
+	s, err := store.Open(t.Context(), p.config)
 	must(t, err)
 	defer func() { must(t, s.Close()) }()
-	var verdict string
-	must(t, s.WritingForTest().QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict))
-	equal(t, verdict, "ok")
+	if p.config.DSN == "" {
+		var verdict string
+		must(t, s.WritingForTest().QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&verdict))
+		equal(t, verdict, "ok")
+	}
 	told := crashTold(t, s)
 	checkCrashedApps(t, s, told)
 	var calls sync.WaitGroup

@@ -4,8 +4,8 @@
 //
 // It promises that what it acknowledged has been committed with a real fsync,
 // that a method which writes (save Purge) does all of it or nothing, and that a
-// failure says nothing false: after a full disk or an I/O error it works again as soon as
-// the disk does. One goroutine writes, gathering what arrives within a few
+// failure says nothing false: after a full disk, an I/O error or the loss of the
+// database server it works again as soon as they do. One goroutine writes, gathering what arrives within a few
 // milliseconds into one commit; reading goes beside it and sees committed
 // states only.
 //
@@ -23,14 +23,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/porchlight-im/porchlight/internal/store/sqlc"
 )
@@ -44,17 +39,16 @@ var schema embed.FS
 var (
 	ErrExists = errors.New("exists already")
 	ErrClosed = errors.New("store is closed")
+
+	// ErrUnknown says that the database was lost while it committed: the change is
+	// there as a whole or not at all, and nobody can say which.
+	ErrUnknown = errors.New("the database was lost during the commit: the change may have been kept or not")
 )
-
-// readers is how many connections read a file; each keeps a page cache.
-const readers = 4
-
-// minSQLite is the first release without the known faults of the WAL.
-const minSQLite = 3_051_003
 
 // Config says where the data is kept. Its zero value keeps it in memory.
 type Config struct {
-	Path   string        // database file, made if missing; "" for memory of its own, gone with Close
+	DSN    string        // address of a PostgreSQL database, postgres://...; "" for SQLite
+	Path   string        // SQLite's file, made if missing; "" for memory of its own, gone with Close
 	Gather time.Duration // how long a commit waits for company at most, 0 for 5 ms; it waits a fifth of it for the next
 	Log    *slog.Logger  // told when writing begins to fail and when it works again; nil for nobody
 }
@@ -66,9 +60,10 @@ type Store struct {
 	writer  *writer
 }
 
-// Open opens the database, makes it if it is missing, and brings its schema up
-// to date. It refuses a schema newer than it knows and a SQLite that did not
-// take the settings on which durability rests. The context is for opening only.
+// Open opens the database, makes it if it is SQLite's and missing, and brings its
+// schema up to date. It refuses a schema newer than it knows, a database without
+// the settings on which durability rests, and a PostgreSQL database that another
+// store has open. The context is for opening only.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Gather == 0 {
 		cfg.Gather = defaultGather
@@ -77,39 +72,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Store{}
-	if err := s.open(ctx, cfg.Path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.closeHandles())
+	name, err := cfg.Path, error(nil)
+	if cfg.DSN == "" {
+		err = s.openSQLite(ctx, cfg.Path)
+	} else {
+		name, err = plainAddress(cfg.DSN), s.openPostgres(ctx, cfg.DSN)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %q: %w", name, err), s.closeHandles())
 	}
 	s.writer = startWriter(s.writing, cfg)
 	return s, nil
-}
-
-func (s *Store) open(ctx context.Context, path string) (err error) {
-	if path != "" {
-		if path, err = filepath.Abs(path); err != nil { // connections are made later too, wherever the process is then
-			return err
-		}
-		if err := makeFile(path); err != nil {
-			return err
-		}
-	}
-	if s.writing, err = openHandle(ctx, path, writePragmas(path), 1); err != nil {
-		return err
-	}
-	if err := migrate(ctx, s.writing.db); err != nil {
-		return err
-	}
-	if err := s.writing.prepare(ctx); err != nil {
-		return err
-	}
-	if path == "" {
-		s.reading = s.writing
-		return nil
-	}
-	if s.reading, err = openHandle(ctx, path, readPragmas(path), readers); err != nil {
-		return err
-	}
-	return s.reading.prepare(ctx)
 }
 
 // Close commits what has been asked of the store so far, then ends it. Later
@@ -146,8 +119,8 @@ func (s *Store) closeHandles() error {
 
 // write runs f in a transaction of the writer, on a context that does not end
 // with the caller's, and returns when it has been committed or has failed. The
-// transaction may be rolled back and f run once more, so f sets its results
-// anew each time. When ctx ends before f has begun, f never runs.
+// transaction may be rolled back and f run again, so f sets its results anew
+// each time. When ctx ends before f has begun, f never runs.
 func (s *Store) write(ctx context.Context, f func(context.Context, *sqlc.Queries) error) error {
 	return s.writer.do(ctx, f)
 }
@@ -163,24 +136,43 @@ type reader struct {
 // watches one that can with a goroutine for each statement, which costs more
 // than a short statement does. So f is short, and ctx counts until it begins.
 func (s *Store) read(ctx context.Context, f func(context.Context, reader) error) error {
-	conn, err := s.reading.db.Conn(ctx)
+	conn, tx, err := s.reading.snapshot(ctx)
 	if err != nil {
-		return fmt.Errorf("wait for a connection: %w", err)
+		return err
 	}
-	defer func() { _ = conn.Close() }() // only gives it back
-	ctx = context.WithoutCancel(ctx)
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
-	if err != nil {
-		return fmt.Errorf("begin reading: %w", err)
-	}
+	defer func() { _ = conn.Close() }()  // only gives it back
 	defer func() { _ = tx.Rollback() }() // nothing was written
-	return f(ctx, reader{s.reading.queries.WithTx(tx), tx})
+	return f(context.WithoutCancel(ctx), reader{s.reading.queries.WithTx(tx), tx})
 }
+
+// engine is all in which the databases differ, beside how they are opened.
+type engine struct {
+	dialect goose.Dialect
+	options *sql.TxOptions   // of a transaction that writes
+	judge   func(error) fate // what has become of the transaction of a statement that failed
+	commit  func(error) fate // and of one whose commit failed
+	retries int              // of a transaction that clashed or lost its connection
+}
+
+// fate is what has become of a transaction that gave an error. Of all but an
+// unknown one nothing is in the database.
+type fate uint8
+
+const (
+	faulty  fate = iota // a statement failed by its own fault
+	undone              // the commit was refused
+	clashed             // another transaction was in its way
+	locked              // the database is kept from us: it would be for any other
+	gone                // it cannot be reached
+	unknown             // the connection was lost while it committed
+)
 
 // handle is a pool of connections that share their settings, with the queries
 // prepared on it.
 type handle struct {
 	db      *sql.DB
+	engine  *engine
+	conns   int           // how many, at most
 	queries *sqlc.Queries // nil until prepare
 }
 
@@ -201,114 +193,33 @@ func (h *handle) close() error {
 	return errors.Join(err, h.db.Close())
 }
 
-// pragma is a setting of a connection, spelled as SQLite reads it back.
-type pragma struct{ name, value string }
-
-// durable is what every connection to that path must have.
-func durable(path string) []pragma {
-	mode := "wal"
-	if path == "" {
-		mode = "memory"
-	}
-	return []pragma{
-		{"busy_timeout", "5000"},
-		{"journal_mode", mode},
-		{"synchronous", "2"}, // FULL: a commit is on the disk
-		{"foreign_keys", "1"},
-	}
-}
-
-func writePragmas(path string) []pragma {
-	return append(durable(path),
-		pragma{"journal_size_limit", "67108864"}, // what a burst leaves of the WAL
-		pragma{"cache_size", "-2048"},            // KiB: a commit of hundreds of logins fits
-	)
-}
-
-func readPragmas(path string) []pragma {
-	return append(durable(path),
-		pragma{"query_only", "1"},
-		pragma{"cache_size", "-256"}, // KiB: the system caches the file for all of them
-	)
-}
-
-func openHandle(ctx context.Context, path string, pragmas []pragma, conns int) (*handle, error) {
-	db, err := sql.Open("sqlite", dsn(path, pragmas))
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns)
-	if err := checkSettings(ctx, db, pragmas); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return &handle{db: db}, nil
-}
-
-// dsn gives the pragmas to the driver, which sets them on each connection.
-func dsn(path string, pragmas []pragma) string {
-	set := url.Values{"_txlock": {"immediate"}}
-	for _, p := range pragmas {
-		set.Add("_pragma", p.name+"("+p.value+")")
-	}
-	if path == "" {
-		return ":memory:?" + set.Encode()
-	}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.ToSlash(path), RawQuery: set.Encode()}
-	return u.String()
-}
-
-// checkSettings reads back what durability rests on: a driver that ignores a
-// setting says nothing.
-func checkSettings(ctx context.Context, db *sql.DB, pragmas []pragma) error {
-	var version string
-	if err := db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version); err != nil {
-		return fmt.Errorf("ask for the version: %w", err)
-	}
-	var major, minor, patch int
-	if _, err := fmt.Sscanf(version, "%d.%d.%d", &major, &minor, &patch); err != nil {
-		return fmt.Errorf("read version %q: %w", version, err)
-	}
-	if major*1_000_000+minor*1_000+patch < minSQLite {
-		return fmt.Errorf("SQLite %s can damage a WAL: 3.51.3 or later is needed", version)
-	}
-	for _, p := range pragmas {
-		var got string
-		if err := db.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&got); err != nil {
-			return fmt.Errorf("read back %s: %w", p.name, err)
+// snapshot begins to read. When the server was restarted, each connection that
+// was idle meanwhile fails once, and goes.
+func (h *handle) snapshot(ctx context.Context) (conn *sql.Conn, tx *sql.Tx, err error) {
+	for range 1 + h.conns {
+		if conn, err = h.db.Conn(ctx); err != nil {
+			return nil, nil, fmt.Errorf("wait for a connection: %w", err)
 		}
-		if !strings.EqualFold(got, p.value) {
-			return fmt.Errorf("SQLite has set %s to %s instead of %s", p.name, got, p.value)
+		options := sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
+		if tx, err = conn.BeginTx(context.WithoutCancel(ctx), &options); err == nil {
+			return conn, tx, nil
+		}
+		_ = conn.Close() // it is no good
+		if h.engine.judge(err) != gone {
+			break
 		}
 	}
-	return nil
+	return nil, nil, fmt.Errorf("begin reading: %w", err)
 }
 
-// makeFile sees to it that nobody but the server's user can read the database:
-// it holds secrets. SQLite gives the files beside it the same mode.
-func makeFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
-	if err == nil {
-		return f.Close()
-	}
-	// An existing file must not be opened here: closing it again would drop the
-	// locks that this process holds on it.
-	if errors.Is(err, fs.ErrExist) {
-		return os.Chmod(path, 0o600)
-	}
-	return err
-}
-
-// migrate brings the schema up to date.
-func migrate(ctx context.Context, db *sql.DB) error {
+// migrate brings the schema up to date. Where several servers can reach the
+// database, the handle's connection holds the lock that keeps the others off.
+func (h *handle) migrate(ctx context.Context) error {
 	files, err := fs.Sub(schema, "schema")
 	if err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithDisableGlobalRegistry(true))
+	p, err := goose.NewProvider(h.engine.dialect, h.db, files, goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}

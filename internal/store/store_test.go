@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -16,15 +15,7 @@ import (
 // rawDB is a connection of the test's own to the file, with no settings.
 func rawDB(t *testing.T, path string) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	must(t, err)
-	db.SetMaxOpenConns(1)
-	t.Cleanup(func() {
-		if err := db.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return db
+	return place{driver: "sqlite", source: path}.raw(t)
 }
 
 func execSQL(t *testing.T, db *sql.DB, query string) {
@@ -34,7 +25,7 @@ func execSQL(t *testing.T, db *sql.DB, query string) {
 	}
 }
 
-func TestOpenMakesPrivateFiles(t *testing.T) {
+func TestSQLiteOpenMakesPrivateFiles(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	path := filepath.Join(dir, "data", "porchlight.db")
 	s := open(t, path)
@@ -52,7 +43,7 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 	}
 }
 
-func TestOpenTightensAnOpenFile(t *testing.T) {
+func TestSQLiteOpenTightensAnOpenFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "porchlight.db")
 	must(t, os.WriteFile(path, nil, 0o600))
 	must(t, os.Chmod(path, 0o644))
@@ -62,7 +53,7 @@ func TestOpenTightensAnOpenFile(t *testing.T) {
 	equal(t, info.Mode().Perm(), os.FileMode(0o600))
 }
 
-func TestOpenTakesAnyPath(t *testing.T) {
+func TestSQLiteOpenTakesAnyPath(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, path := range []string{"plain.db", "with space/100%25?mode=ro#x&_pragma=synchronous(0).db", ":memory:"} {
 		s := open(t, path)
@@ -75,38 +66,36 @@ func TestOpenTakesAnyPath(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesANewerSchema(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
-	must(t, open(t, path).Close())
-	db := rawDB(t, path)
+func testRefusesANewerSchema(t *testing.T, p place) {
+	must(t, p.open(t).Close())
+	db := p.raw(t)
 	execSQL(t, db, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (9999, TRUE)")
-	_, err := store.Open(t.Context(), store.Config{Path: path})
+	_, err := store.Open(t.Context(), p.config)
 	if err == nil || !strings.Contains(err.Error(), "schema 9999") {
 		t.Errorf("Open gives %v, want it to refuse schema 9999", err)
 	}
 	execSQL(t, db, "DELETE FROM goose_db_version WHERE version_id = 9999")
-	open(t, path)
+	p.open(t)
 }
 
-// TestOpenMigratesAnOlderSchema gives a release that knows the audit a database
-// of one that did not.
-func TestOpenMigratesAnOlderSchema(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
-	s := open(t, path)
+// testMigratesAnOlderSchema gives a release that knows the audit a database of
+// one that did not.
+func testMigratesAnOlderSchema(t *testing.T, p place) {
+	s := p.open(t)
 	openSession(t, s, login(alice, 1, im.Web, 1000))
 	must(t, s.CreateApp(t.Context(), im.AppRow{ID: testApp, Name: "old"}))
 	want := user(t, s, alice)
 	must(t, s.Close())
-	db := rawDB(t, path)
+	db := p.raw(t)
 	execSQL(t, db, "DROP TABLE audit")
 	execSQL(t, db, "DELETE FROM goose_db_version WHERE version_id > 1")
-	s = open(t, path)
+	s = p.open(t)
 	equal(t, user(t, s, alice), want)
 	must(t, s.SaveApp(t.Context(), im.AppRow{ID: testApp, Name: "new"}, im.AuditRow{Action: "app.change"}))
 	equal(t, audit(t, s), []im.AuditRow{{App: testApp, Action: "app.change"}})
 }
 
-func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
+func TestSQLiteOpenRefusesWhatIsNoDatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "porchlight.db")
 	text := []byte(strings.Repeat("this is a letter to my aunt. ", 1000))
 	must(t, os.WriteFile(path, text, 0o600))
@@ -121,7 +110,7 @@ func TestOpenRefusesWhatIsNoDatabase(t *testing.T) {
 	}
 }
 
-func TestSettingsAreReadBack(t *testing.T) {
+func TestSQLiteSettingsAreReadBack(t *testing.T) {
 	db := rawDB(t, filepath.Join(t.TempDir(), "x.db"))
 	for _, step := range []struct{ pragma, missing string }{
 		{"PRAGMA user_version = 1", "busy_timeout"},
@@ -144,7 +133,7 @@ func TestSettingsAreReadBack(t *testing.T) {
 
 // A transaction that writes takes the lock when it begins: one that took it
 // later could fail half-way.
-func TestTransactionsBeginImmediate(t *testing.T) {
+func TestSQLiteTransactionsBeginImmediate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "porchlight.db")
 	s := open(t, path)
 	tx, err := s.WritingForTest().BeginTx(t.Context(), nil)
@@ -155,9 +144,8 @@ func TestTransactionsBeginImmediate(t *testing.T) {
 	must(t, tx.Rollback())
 }
 
-func TestReopenKeepsEverything(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
-	s := open(t, path)
+func testReopenKeepsEverything(t *testing.T, p place) {
+	s := p.open(t)
 	secret, err := s.ServerSecret(t.Context())
 	must(t, err)
 	epoch, err := s.NextEpoch(t.Context(), time.Unix(1000, 0))
@@ -174,7 +162,7 @@ func TestReopenKeepsEverything(t *testing.T) {
 	wantUser, wantLive, wantAudit := user(t, s, alice), live(t, s, 0), audit(t, s)
 	must(t, s.Close())
 
-	s = open(t, path)
+	s = p.open(t)
 	gotSecret, err := s.ServerSecret(t.Context())
 	must(t, err)
 	equal(t, gotSecret, secret)
@@ -194,7 +182,13 @@ func TestReopenKeepsEverything(t *testing.T) {
 	if openSession(t, s, login(other, 1, im.Web, 1000)) == wantUser.TinyID {
 		t.Error("a TinyID was given twice")
 	}
-	_, err = os.Stat(path + "-wal")
+}
+
+func TestSQLiteCloseLeavesNoWAL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "porchlight.db")
+	s := open(t, path)
+	openSession(t, s, login(alice, 1, im.Web, 1000))
+	_, err := os.Stat(path + "-wal")
 	must(t, err)
 	must(t, s.Close())
 	if _, err := os.Stat(path + "-wal"); err == nil {
@@ -202,19 +196,16 @@ func TestReopenKeepsEverything(t *testing.T) {
 	}
 }
 
+func TestSQLiteMemoryInABubble(t *testing.T) { testBubble(t, place{}) }
+
 // A store opened in a bubble works and ends there: synctest fails the test for a
 // goroutine that stays.
-func TestBubble(t *testing.T) {
-	for _, path := range []string{"", filepath.Join(t.TempDir(), "porchlight.db")} {
-		synctest.Test(t, func(t *testing.T) {
-			s, err := store.Open(t.Context(), store.Config{Path: path})
-			must(t, err)
-			start := time.Now()
-			openSession(t, s, login(alice, 1, im.Web, 1000))
-			equal(t, time.Since(start), time.Millisecond)
-			equal(t, user(t, s, alice).Found, true)
-			equal(t, len(live(t, s, 0)), 1)
-			must(t, s.Close())
-		})
-	}
+func testBubble(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
+		start := time.Now()
+		openSession(t, s, login(alice, 1, im.Web, 1000))
+		equal(t, time.Since(start), time.Millisecond)
+		equal(t, user(t, s, alice).Found, true)
+		equal(t, len(live(t, s, 0)), 1)
+	})
 }

@@ -21,6 +21,9 @@ const (
 	// before the writer stops waiting. Callers answered together come again
 	// together: when the last of them is here, waiting longer gathers nothing.
 	lullOf = 5
+
+	retryPause = 10 * time.Millisecond // before a transaction is tried again, doubled each time
+	retryFor   = time.Second           // after which none is: its callers wait
 )
 
 // Stats are the writer's figures since the start.
@@ -28,6 +31,8 @@ type Stats struct {
 	Commits uint64 // transactions committed
 	Ops     uint64 // ops committed with them
 	Failed  uint64 // ops that failed: their callers have an error
+	Unknown uint64 // those of them that may have been committed nevertheless
+	Retried uint64 // transactions tried again, for a clash with another or a lost connection
 	Refused uint64 // ops that decided to write nothing, such as a revoked login
 	Skipped uint64 // ops whose callers gave up before they began
 	Queue   int    // ops waiting now
@@ -41,6 +46,8 @@ func (s *Store) Stats() Stats {
 		Commits: w.commits.Load(),
 		Ops:     w.ops.Load(),
 		Failed:  w.failed.Load(),
+		Unknown: w.unknown.Load(),
+		Retried: w.retried.Load(),
 		Refused: w.refused.Load(),
 		Skipped: w.skipped.Load(),
 		Queue:   len(w.queue),
@@ -74,15 +81,15 @@ type writer struct {
 	log     *slog.Logger  // set at start
 	queue   chan *op
 	stopped chan struct{} // closed when run has ended
-	failing bool          // owned by run: the last begin or commit failed
+	failing bool          // owned by run: the database, and not an op, failed the last transaction
 
 	// Held for reading while an op enters the queue, so that close comes after
 	// it. Level 0: nothing is locked under it.
 	mu     sync.RWMutex
 	closed bool // guarded by mu
 
-	commits, ops, failed, refused, skipped atomic.Uint64
-	batch                                  atomic.Int64
+	commits, ops, failed, unknown, refused, skipped, retried atomic.Uint64
+	batch                                                    atomic.Int64
 }
 
 func startWriter(db *handle, cfg Config) *writer {
@@ -216,18 +223,14 @@ func (w *writer) commit(batch []*op) {
 	if len(batch) == 0 {
 		return
 	}
-	begun, err := w.attempt(batch)
-	if !begun || len(batch) == 1 {
+	is, err := w.persist(batch)
+	if err == nil || len(batch) == 1 || is >= locked {
 		w.settle(batch, err)
 		return
 	}
-	if err == nil {
-		w.settle(batch, nil)
-		return
-	}
 	for i := range batch {
-		begun, err := w.attempt(batch[i : i+1])
-		if !begun { // the database is locked or gone: it would be for each of the others
+		is, err := w.persist(batch[i : i+1])
+		if err != nil && (is == locked || is == gone) { // it would be for each of the others
 			w.settle(batch[i:], err)
 			return
 		}
@@ -235,13 +238,34 @@ func (w *writer) commit(batch []*op) {
 	}
 }
 
-// attempt runs the ops in one transaction and commits it. Unless err is nil,
-// nothing of them is in the database; unless begun, none has run.
-func (w *writer) attempt(batch []*op) (begun bool, err error) {
+// persist has the ops committed in one transaction, trying again where that can
+// help: after a clash, and when the connection was lost that has worked so far.
+func (w *writer) persist(batch []*op) (is fate, err error) {
+	start := time.Now()
+	for try := range w.db.engine.retries + 1 {
+		if try > 0 {
+			w.retried.Add(1)
+			time.Sleep(retryPause << (try - 1))
+		}
+		is, err = w.attempt(batch)
+		again := is == clashed || is == gone && !w.failing
+		if err == nil || !again || time.Since(start) > retryFor {
+			break
+		}
+	}
+	if err != nil && is == faulty {
+		return is, err // which says nothing about the database
+	}
+	return is, w.report(err)
+}
+
+// attempt runs the ops in one transaction and commits it. With an error goes
+// what has become of them.
+func (w *writer) attempt(batch []*op) (fate, error) {
 	ctx := context.Background() // once begun it runs to its end
-	tx, err := w.db.db.BeginTx(ctx, nil)
+	tx, err := w.db.db.BeginTx(ctx, w.db.engine.options)
 	if err != nil {
-		return false, w.report(fmt.Errorf("begin: %w", err))
+		return max(w.db.engine.judge(err), locked), fmt.Errorf("begin: %w", err)
 	}
 	q := w.db.queries.WithTx(tx)
 	for _, o := range batch {
@@ -254,13 +278,17 @@ func (w *writer) attempt(batch []*op) (begun bool, err error) {
 			o.refused = r.error
 		default:
 			_ = tx.Rollback() // SQLite has done so itself after a full disk
-			return true, err
+			return w.db.engine.judge(err), err
 		}
 	}
 	if err := tx.Commit(); err != nil {
-		return true, w.report(fmt.Errorf("commit: %w", err))
+		is := w.db.engine.commit(err)
+		if is == unknown {
+			err = fmt.Errorf("%w: %w", ErrUnknown, err)
+		}
+		return is, fmt.Errorf("commit: %w", err)
 	}
-	return true, w.report(nil)
+	return 0, nil
 }
 
 // settle counts and answers ops that shared a transaction. An op's refusal
@@ -268,6 +296,9 @@ func (w *writer) attempt(batch []*op) (begun bool, err error) {
 func (w *writer) settle(batch []*op, err error) {
 	if err != nil {
 		w.failed.Add(uint64(len(batch)))
+		if errors.Is(err, ErrUnknown) {
+			w.unknown.Add(uint64(len(batch)))
+		}
 	} else {
 		w.commits.Add(1)
 		w.batch.Store(int64(len(batch)))

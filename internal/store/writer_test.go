@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,14 +19,14 @@ import (
 	"github.com/porchlight-im/porchlight/internal/store"
 )
 
-// inBubble runs test on a file's store with the usual settings and fake time.
-func inBubble(t *testing.T, test func(t *testing.T, s *store.Store, path string)) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
+// inBubble runs test on a store with the usual settings and fake time.
+func inBubble(t *testing.T, p place, test func(t *testing.T, s *store.Store)) {
+	p.config.Gather = 0
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), store.Config{Path: path})
+		s, err := store.Open(t.Context(), p.config)
 		must(t, err)
 		defer func() { must(t, s.Close()) }()
-		test(t, s, path)
+		test(t, s)
 	})
 }
 
@@ -49,8 +48,8 @@ func loginN(i int) im.Opening {
 	return login(im.UserKey{App: testApp, User: im.UserID(fmt.Sprintf("user%d", i))}, 1, im.Web, int64(1000+i))
 }
 
-func TestCommitsAreGathered(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func testCommitsAreGathered(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
 		before, start := s.Stats(), time.Now()
 		const n = 600 // 500 at once, the rest when none has come for 1 ms
 		must(t, errors.Join(logins(t, s, n)...))
@@ -65,8 +64,8 @@ func TestCommitsAreGathered(t *testing.T) {
 }
 
 // While ops keep coming the writer gathers them, but for 5 ms at most.
-func TestGatheringEnds(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func testGatheringEnds(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
 		const every = 900 * time.Microsecond
 		start := time.Now()
 		var calls sync.WaitGroup
@@ -84,8 +83,8 @@ func TestGatheringEnds(t *testing.T) {
 	})
 }
 
-func TestBadOpFailsAlone(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func testBadOpFailsAlone(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
 		var bad error
 		var calls sync.WaitGroup
 		calls.Go(func() { bad = s.CreateApp(t.Context(), badApp) })
@@ -102,8 +101,8 @@ func TestBadOpFailsAlone(t *testing.T) {
 	})
 }
 
-func TestRefusalLeavesTheBatchWhole(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func testRefusalLeavesTheBatchWhole(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
 		must(t, s.Revoke(t.Context(), im.Order{User: loginN(3).User, Before: 1}))
 		errs := logins(t, s, 20)
 		for i, err := range errs {
@@ -118,8 +117,8 @@ func TestRefusalLeavesTheBatchWhole(t *testing.T) {
 	})
 }
 
-func TestOpGivenUpNeverRuns(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func testOpGivenUpNeverRuns(t *testing.T, p place) {
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
 		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Microsecond) // the commit comes after 1 ms
 		defer cancel()
 		start := time.Now()
@@ -135,9 +134,10 @@ func TestOpGivenUpNeverRuns(t *testing.T) {
 
 // An op that has begun is answered with the truth, whatever became of its
 // caller's context meanwhile.
-func TestOpBegunIsAnsweredTruly(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, path string) {
-		lock := rawDB(t, path)
+func TestSQLiteOpBegunIsAnsweredTruly(t *testing.T) {
+	p := sqlitePlace(t)
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
+		lock := p.raw(t)
 		execSQL(t, lock, "BEGIN IMMEDIATE")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second) // BEGIN waits up to 5 s for the lock
 		defer cancel()
@@ -154,9 +154,10 @@ func TestOpBegunIsAnsweredTruly(t *testing.T) {
 	})
 }
 
-func TestLockedDatabaseFailsTheBatchAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, path string) {
-		lock := rawDB(t, path)
+func TestSQLiteLockedDatabaseFailsTheBatchAtOnce(t *testing.T) {
+	p := sqlitePlace(t)
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
+		lock := p.raw(t)
 		execSQL(t, lock, "BEGIN IMMEDIATE")
 		start := time.Now()
 		for _, err := range logins(t, s, 20) {
@@ -173,9 +174,10 @@ func TestLockedDatabaseFailsTheBatchAtOnce(t *testing.T) {
 	})
 }
 
-func TestFullQueueHonoursTheContext(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, path string) {
-		lock := rawDB(t, path)
+func TestSQLiteFullQueueHonoursTheContext(t *testing.T) {
+	p := sqlitePlace(t)
+	inBubble(t, p, func(t *testing.T, s *store.Store) {
+		lock := p.raw(t)
 		execSQL(t, lock, "BEGIN IMMEDIATE")
 		var calls sync.WaitGroup
 		var failed atomic.Int32
@@ -201,8 +203,8 @@ func TestFullQueueHonoursTheContext(t *testing.T) {
 	})
 }
 
-func TestDiskFullThenFreed(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func TestSQLiteDiskFullThenFreed(t *testing.T) {
+	inBubble(t, sqlitePlace(t), func(t *testing.T, s *store.Store) {
 		openSession(t, s, login(alice, 1, im.Web, 1000))
 		db := s.WritingForTest()
 		var pages int
@@ -234,8 +236,8 @@ func TestDiskFullThenFreed(t *testing.T) {
 	})
 }
 
-func TestFailedCommitIsTriedSingly(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *store.Store, _ string) {
+func TestSQLiteFailedCommitIsTriedSingly(t *testing.T) {
+	inBubble(t, sqlitePlace(t), func(t *testing.T, s *store.Store) {
 		var commits int
 		hook(t, s, func() int32 { // not zero turns the commit into a rollback
 			commits++
@@ -273,10 +275,11 @@ func hook(t *testing.T, s *store.Store, f func() int32) {
 	must(t, conn.Close())
 }
 
-func TestCloseFinishesTheQueue(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
+func testCloseFinishesTheQueue(t *testing.T, p place) {
+	waits := p.config
+	waits.Gather = time.Hour
 	synctest.Test(t, func(t *testing.T) {
-		s, err := store.Open(t.Context(), store.Config{Path: path, Gather: time.Hour})
+		s, err := store.Open(t.Context(), waits)
 		must(t, err)
 		var calls sync.WaitGroup
 		calls.Go(func() { must(t, errors.Join(logins(t, s, 520)...)) })
@@ -294,13 +297,12 @@ func TestCloseFinishesTheQueue(t *testing.T) {
 			t.Error("after Close reading still works")
 		}
 	})
-	equal(t, len(live(t, open(t, path), 0)), 520)
+	equal(t, len(live(t, p.open(t), 0)), 520)
 }
 
 // Callers that come while Close runs have the truth too: done, or closed.
-func TestCloseAmongCallers(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "porchlight.db")
-	s := open(t, path)
+func testCloseAmongCallers(t *testing.T, p place) {
+	s := p.open(t)
 	errs := make([]error, 200)
 	var calls sync.WaitGroup
 	for i := range errs {
@@ -310,7 +312,7 @@ func TestCloseAmongCallers(t *testing.T) {
 		}
 	}
 	calls.Wait()
-	s = open(t, path)
+	s = p.open(t)
 	for i, err := range errs {
 		if err != nil && !errors.Is(err, store.ErrClosed) {
 			t.Errorf("login %d gives %v", i, err)
@@ -319,7 +321,7 @@ func TestCloseAmongCallers(t *testing.T) {
 	}
 }
 
-func TestFailureIsLoggedOnceAndItsEndToo(t *testing.T) {
+func TestSQLiteFailureIsLoggedOnceAndItsEndToo(t *testing.T) {
 	var log bytes.Buffer
 	s, err := store.Open(t.Context(), store.Config{Gather: time.Nanosecond, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	must(t, err)

@@ -25,6 +25,7 @@ type Server struct {
 	t      testing.TB
 	memory *Listener // nil on loopback
 	data   string
+	dsn    string // of its own schema, "" for SQLite in data
 	sets   []string
 	apps   []im.AppRow
 	stop   context.CancelFunc
@@ -65,6 +66,10 @@ func StartApp(t testing.TB, app im.AppRow, sets ...string) *Server {
 func start(s *Server) *Server {
 	s.t.Helper()
 	s.data, s.log = s.t.TempDir(), &logBuffer{}
+	if OnPostgres() {
+		s.dsn = Postgres(s.t)
+		s.sets = append([]string{"store.dsn=" + s.dsn}, s.sets...)
+	}
 	s.makeApps()
 	s.up()
 	s.t.Cleanup(s.Stop)
@@ -99,7 +104,7 @@ func (s *Server) makeApps() {
 func (s *Server) OnStore(change func(context.Context, *store.Store) error) {
 	s.t.Helper()
 	ctx := context.Background()
-	st, err := store.Open(ctx, store.Config{Path: filepath.Join(s.data, "porchlight.db")})
+	st, err := store.Open(ctx, store.Config{DSN: s.dsn, Path: filepath.Join(s.data, "porchlight.db")})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,0 +1,61 @@
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+)
+
+// postgresEnv names the address, postgres://..., of a PostgreSQL database in
+// which tests may make schemas; scripts/postgres.sh sets it.
+const postgresEnv = "PORCHLIGHT_TEST_POSTGRES"
+
+// OnPostgres says whether there is a PostgreSQL server for tests. Servers that
+// this package starts then keep their data there.
+func OnPostgres() bool { return os.Getenv(postgresEnv) != "" }
+
+// Postgres gives the address of an empty schema of the test's own, which goes
+// with the test. It skips the test where no server is set for it.
+func Postgres(t testing.TB) string {
+	t.Helper()
+	if !OnPostgres() {
+		t.Skipf("%s is not set: scripts/postgres.sh go test ... sets it", postgresEnv)
+	}
+	return PostgresAt(t, os.Getenv(postgresEnv))
+}
+
+// PostgresAt is Postgres on a server of the test's own.
+func PostgresAt(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatalf("%s: %v", postgresEnv, err)
+	}
+	schema := "test_" + strings.ToLower(rand.Text())
+	execAt(t, address, "CREATE SCHEMA "+schema)
+	t.Cleanup(func() { execAt(t, address, "DROP SCHEMA "+schema+" CASCADE") })
+	query := u.Query()
+	query.Set("search_path", schema)
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// execAt runs one statement on a connection of its own: the test may be in a
+// bubble, which connections do not leave.
+func execAt(t testing.TB, address, statement string) {
+	t.Helper()
+	db, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }() // nothing is left to lose
+	if _, err := db.ExecContext(context.Background(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
