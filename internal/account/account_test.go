@@ -50,6 +50,14 @@ func (s *store) Accounts(_ context.Context, app im.AppID, users []im.UserID) (ma
 	return found, nil
 }
 
+// Standing says that nothing was ordered about anybody.
+func (s *store) Standing(context.Context, im.UserKey) (im.Standing, error) {
+	return im.Standing{}, s.err
+}
+
+// Revoke carries out nothing.
+func (s *store) Revoke(context.Context, im.Order) error { return s.err }
+
 func (s *store) add(k im.UserKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

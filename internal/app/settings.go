@@ -32,6 +32,7 @@ type Settings struct {
 	MaxCustomBytes int           `setting:"limit.custom_bytes" min:"0" max:"100" doc:"Bytes of UTF-8 in a custom status."`
 	CallsPerWindow int           `setting:"limit.calls" min:"0" max:"100000" doc:"Calls of one limited kind in limit.window; 0 for no limit."`
 	CallsWindow    time.Duration `setting:"limit.window" min:"1" max:"3600" doc:"The time over which limit.calls counts."`
+	RESTLimited    bool          `setting:"rest.limited" doc:"REST commands are held to their rates; over one, calls fail with code 60007."`
 	MaxTokenLife   time.Duration `setting:"limit.token_life" min:"0" max:"315360000" doc:"Lifetime of a UserSig; 0 for no limit."`
 }
 

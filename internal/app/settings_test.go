@@ -54,6 +54,7 @@ var values = map[string]struct {
 	"limit.custom_bytes":    {"99", func(s *app.Settings) { s.MaxCustomBytes = 99 }},
 	"limit.calls":           {"0", func(s *app.Settings) { s.CallsPerWindow = 0 }},
 	"limit.window":          {"1m30s", func(s *app.Settings) { s.CallsWindow = 90 * time.Second }},
+	"rest.limited":          {"true", func(s *app.Settings) { s.RESTLimited = true }},
 	"limit.token_life":      {"4320h", func(s *app.Settings) { s.MaxTokenLife = 180 * 24 * time.Hour }},
 }
 

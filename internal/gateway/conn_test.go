@@ -40,6 +40,10 @@ func (noStore) Accounts(_ context.Context, _ im.AppID, ids []im.UserID) (map[im.
 	return all, nil
 }
 
+func (noStore) Standing(context.Context, im.UserKey) (im.Standing, error) { return im.Standing{}, nil }
+
+func (noStore) Revoke(context.Context, im.Order) error { return nil }
+
 func (noStore) User(context.Context, im.UserKey) (im.UserRow, error) {
 	return im.UserRow{Found: true, TinyID: 1}, nil
 }

@@ -15,10 +15,13 @@ const (
 	CodeOK            Code = 0
 	CodeBadRequest    Code = 60002
 	CodeNotJSON       Code = 60003
+	CodeRate          Code = 60007
 	CodeTimeout       Code = 60008
 	CodeNoResource    Code = 60009
+	CodeNotAdmin      Code = 60010
 	CodeNoAppID       Code = 60012
 	CodeAppDisabled   Code = 60016
+	CodeBadParameter  Code = 60025
 	CodeSigExpired    Code = 70001
 	CodeSigMalformed  Code = 70003
 	CodeSigMismatch   Code = 70009
@@ -32,6 +35,13 @@ const (
 	CodeServerTimeout Code = 70169
 	CodeInvalid       Code = 70402
 	CodeInternal      Code = 70500
+	CodeTooLong       Code = 80002
+	CodeQueryNotJSON  Code = 90001
+
+	CodeNotStringAccount Code = 90003
+	CodeTooManyAccounts  Code = 90011
+	CodeQueryFailed      Code = 90994
+
 	CodeNotLoggedIn   Code = 6014
 	CodeInvalidUserID Code = 7003
 	CodeTooOften      Code = 7008
@@ -46,10 +56,13 @@ var codeTexts = map[Code]string{
 	CodeOK:            "",
 	CodeBadRequest:    "the request cannot be parsed; see the protocol's frame format",
 	CodeNotJSON:       "the body is not valid JSON",
+	CodeRate:          "the command is called too often; slow down",
 	CodeTimeout:       "the server took too long; try again",
 	CodeNoResource:    "this server does not serve that command",
+	CodeNotAdmin:      "the caller is no administrator of the application; an operator can make them one",
 	CodeNoAppID:       "the SDKAppID is missing",
 	CodeAppDisabled:   "the application is disabled; an operator can enable it",
+	CodeBadParameter:  "one of sdkappid, identifier, usersig and contenttype is missing or wrong",
 	CodeSigExpired:    "the UserSig or session has expired or was revoked; log in with a new UserSig",
 	CodeSigMalformed:  "the UserSig cannot be decoded; mint it with a TLSSigAPIv2 library",
 	CodeSigMismatch:   "the UserSig's signature does not verify; check the application's secret key",
@@ -63,6 +76,13 @@ var codeTexts = map[Code]string{
 	CodeServerTimeout: "the server took too long; try again",
 	CodeInvalid:       "invalid request parameters",
 	CodeInternal:      "internal server error; try again",
+	CodeTooLong:       "the body is too long",
+	CodeQueryNotJSON:  "the body is not a JSON object that names accounts",
+
+	CodeNotStringAccount: "To_Account is not a list of texts",
+	CodeTooManyAccounts:  "too many accounts in one call",
+	CodeQueryFailed:      "the query failed inside the server; try again",
+
 	CodeNotLoggedIn:   "this session was ended by another login or by an administrator; log in again",
 	CodeInvalidUserID: "a userID is 1 to 32 bytes of printable ASCII without spaces",
 	CodeTooOften:      "called too often; slow down",

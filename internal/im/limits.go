@@ -36,6 +36,10 @@ const (
 	MaxVerifyFailuresPeer = 200 // the same of all users of an application
 	MaxUserLogins         = 20  // logins and logouts of one user in a LoginsWindow; ten tabs come back at once
 
+	MaxRESTBytes    = 1 << 20  // a body of the REST API
+	MaxRESTMessage  = 12 << 10 // the same of commands that send messages
+	MaxRESTAccounts = 100      // accounts in one call about accounts
+
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application
 )
@@ -55,6 +59,8 @@ const (
 	GraceNode      = 15 * time.Second // to return after a restart or drain
 	WriteDeadline  = 10 * time.Second
 	CommandTimeout = 8 * time.Second  // to carry out a command; clients wait for 15 s
+	RESTTimeout    = 3 * time.Second  // to carry out a request to the REST API
+	RESTBody       = 10 * time.Second // to send its body
 	DrainFor       = 5 * time.Second  // to close all connections at the end
 	KickLinger     = 20 * time.Second // a kicked session's socket waits for its logout
 	CommitGather   = 5 * time.Millisecond

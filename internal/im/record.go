@@ -48,6 +48,12 @@ type LiveRow struct {
 	Custom string
 }
 
+// Standing is what was ordered about a user and outlives every session.
+type Standing struct {
+	RevokedBefore int64 // Unix seconds; UserSigs of that second and earlier are dead; 0 for none
+	Banned        bool
+}
+
 // UserRow is what the store knows of a user who logs in or returns. Found is
 // false, and the rest empty but for RevokedBefore, where no such account is.
 type UserRow struct {

@@ -30,6 +30,7 @@ type Config struct {
 	Log      LogConfig      `yaml:"log"`
 	Operator OperatorConfig `yaml:"operator"`
 	Gateway  GatewayConfig  `yaml:"gateway"`
+	REST     RESTConfig     `yaml:"rest"`
 	Limits   LimitsConfig   `yaml:"limits"`
 	Grace    GraceConfig    `yaml:"grace"`
 	Status   StatusConfig   `yaml:"status"`
@@ -118,6 +119,22 @@ type LimitsConfig struct {
 	UserLoginsWindow time.Duration `yaml:"user_logins_window"`
 }
 
+// RESTConfig is about the API that back ends call. A limit of 0 is the default.
+type RESTConfig struct {
+	Timeout      time.Duration `yaml:"timeout"`       // to carry out a request once it has arrived; beyond it code 60008
+	BodyTimeout  time.Duration `yaml:"body_timeout"`  // for the body of a request to arrive
+	BodyBytes    int           `yaml:"body_bytes"`    // a body; a longer one is refused with code 80002
+	MessageBytes int           `yaml:"message_bytes"` // the same of commands that send messages
+	Accounts     int           `yaml:"accounts"`      // accounts in one call about accounts
+	Query        int           `yaml:"query"`         // accounts in one query_online_status
+	// calls a second of commands, in place of the rates in docs/rest.md, such as
+	// openim/query_online_status=400; they hold for applications whose setting
+	// rest.limited is on, each by itself
+	Rates     []string `yaml:"rates"`
+	CORS      bool     `yaml:"cors"`       // pages of every origin may read the answers, as with the original
+	AccessLog bool     `yaml:"access_log"` // each request is logged, without its query string and body
+}
+
 // GraceConfig is how long a user is still what they were, by how a session or
 // its socket ended.
 type GraceConfig struct {
@@ -156,6 +173,10 @@ func DefaultConfig() Config {
 		Gateway: GatewayConfig{
 			Hello: im.HelloInterval, Ping: im.PingInterval, Tick: im.PushTick, Burst: im.PushBurst,
 			Proxies: []string{"127.0.0.0/8", "::1/128"},
+		},
+		REST: RESTConfig{
+			Timeout: im.RESTTimeout, BodyTimeout: im.RESTBody, BodyBytes: im.MaxRESTBytes, MessageBytes: im.MaxRESTMessage,
+			Accounts: im.MaxRESTAccounts, Query: im.MaxQuery, CORS: true, AccessLog: true,
 		},
 		Limits: LimitsConfig{
 			PreLogin: im.PreLogin, DeadWeb: im.DeadWeb, DeadNative: im.DeadNative, KickLinger: im.KickLinger,
@@ -285,6 +306,9 @@ func (c Config) check() error {
 	}
 	if err := store.CheckDSN(c.Store.DSN); err != nil {
 		return fmt.Errorf("store.dsn: %w", err)
+	}
+	if _, err := c.REST.rates(); err != nil {
+		return fmt.Errorf("rest.rates: %w", err)
 	}
 	return negative(reflect.ValueOf(c), "")
 }

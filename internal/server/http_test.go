@@ -145,7 +145,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	bystander(t, s)
 	for path, want := range map[string]int{
 		"GET /nowhere": 404, "GET /binfo/": 404, "GET /Binfo": 404, "GET /dev.json": 404, "GET /operator.token": 404, "GET /.git/config": 404,
-		"GET /consolex": 404, "GET /v4/openim/query_online_status": 404, "GET /%2e%2e/%2e%2e/etc/passwd": 404, "GET /debug/pprof/heap": 404,
+		"GET /consolex": 404, "GET /v4/openim/query_online_status": 405, "GET /%2e%2e/%2e%2e/etc/passwd": 404, "GET /debug/pprof/heap": 404,
 		"POST /": 405, "POST /binfo": 405, "PUT /info": 405, "DELETE /metrics": 405, "POST /healthz": 405, "CONNECT /binfo": 405, "BREW /readyz": 405,
 	} {
 		method, path, _ := strings.Cut(path, " ")

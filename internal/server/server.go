@@ -27,6 +27,7 @@ import (
 	"github.com/porchlight-im/porchlight/internal/app"
 	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/rest"
 	"github.com/porchlight-im/porchlight/internal/status"
 	"github.com/porchlight-im/porchlight/internal/store"
 	"github.com/porchlight-im/porchlight/internal/usersig"
@@ -44,6 +45,7 @@ type Server struct {
 	apps     *app.Manager
 	status   *status.Engine
 	gateway  *gateway.Gateway
+	rest     *rest.API
 	registry *prometheus.Registry
 	listener net.Listener
 	private  net.Listener // nil for none
@@ -117,7 +119,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
-		Store: s.store, Lists: s.store, Orders: s.store, Accounts: accounts, Encode: wire.Encode,
+		Store: s.store, Lists: s.store, Orders: accounts, Accounts: accounts, Encode: wire.Encode,
 		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
@@ -137,6 +139,9 @@ func (s *Server) build(ctx context.Context) error {
 	s.gateway = gateway.New(gateway.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
 		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: proxies, Metrics: s.registry, Log: s.log,
+	})
+	s.rest = rest.New(rest.Config{
+		Apps: apps, Accounts: accounts, Status: s.status, Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})
 	for _, a := range s.apps.Apps() {
@@ -222,7 +227,7 @@ func (s *Server) servers() map[*http.Server]net.Listener {
 	mux.HandleFunc("GET /{$}", s.front)
 	mux.HandleFunc("GET /console/", s.front)
 	operator.Public(mux)
-	all := map[*http.Server]net.Listener{newHTTPServer(mux, s.log): s.listener}
+	all := map[*http.Server]net.Listener{newHTTPServer(beside(s.rest, mux), s.log): s.listener}
 	if s.private == nil {
 		operator.API(mux)
 		return all
@@ -249,6 +254,7 @@ func (s *Server) front(w http.ResponseWriter, _ *http.Request) {
 
 Applications: TencentCloudChat.create({ SDKAppID, proxyServer: "ws://<this host and port>" })
 Health:       /healthz and /readyz
+Back ends:    POST /v4/service/command, as with the original; docs/rest.md has the commands
 Metrics:      /metrics, with the operator's token as a bearer token
 Operator:     porchlight app and porchlight user, over the API that /admin/v1/openapi.json describes
 

@@ -107,6 +107,20 @@ func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRo
 	return u, err
 }
 
+// Standing gives what was ordered about a user, who need not have an account.
+func (s *Store) Standing(ctx context.Context, key im.UserKey) (im.Standing, error) {
+	var found im.Standing
+	err := s.read(ctx, func(ctx context.Context, r reader) error {
+		row, err := r.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
+		found = im.Standing{RevokedBefore: row.RevokedBefore, Banned: row.Banned}
+		return err
+	})
+	if err != nil {
+		return im.Standing{}, fmt.Errorf("load the standing of %v: %w", key, err)
+	}
+	return found, nil
+}
+
 // Revoke carries out an order about a user. UserSigs of the second o.Before,
 // Unix, and earlier are dead for good; that never takes back what a later
 // revocation said, needs no account and outlives it. The ban is set or lifted,

@@ -1,0 +1,51 @@
+package server
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/porchlight-im/porchlight/internal/rest"
+)
+
+// settings gives those of the REST API.
+func (c Config) restSettings() rest.Settings {
+	r, l := c.REST, c.Limits
+	rates, _ := r.rates() // check has seen it
+	return rest.Settings{
+		Timeout: r.Timeout, BodyTimeout: r.BodyTimeout, BodyBytes: r.BodyBytes, MessageBytes: r.MessageBytes,
+		Accounts: r.Accounts, Query: r.Query,
+		TokenSkew: l.TokenSkew, TokenBytes: l.TokenBytes, TokenInflated: l.TokenInflated,
+		Rates: rates, NoCORS: !r.CORS, NoLog: !r.AccessLog,
+	}
+}
+
+// rates reads the list of rates. The error names the entry that is none.
+func (r RESTConfig) rates() (map[string]int, error) {
+	rates := make(map[string]int, len(r.Rates))
+	for _, entry := range r.Rates {
+		command, text, _ := strings.Cut(entry, "=")
+		n, err := strconv.Atoi(text)
+		switch {
+		case err != nil || n < 1:
+			return nil, fmt.Errorf("%q is not of the form service/command=calls a second", entry)
+		case !slices.Contains(rest.Commands(), command):
+			return nil, fmt.Errorf("%q: there is no such command", entry)
+		}
+		rates[command] = n
+	}
+	return rates, nil
+}
+
+// beside serves the REST API, and everything else by the router.
+func beside(api *rest.API, router http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest.Takes(r) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})
+}
