@@ -2,6 +2,8 @@ package status
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,19 +87,49 @@ func (d *durable) customLocked(c im.CustomRow) {
 	d.customs[c.User] = c
 }
 
-// take empties it.
-func (d *durable) take() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {
+// gathered gives copies of what waits. All of it stays until it is written: a
+// user who is read meanwhile must not be found as they were before.
+func (d *durable) gathered() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, m := range d.marks {
-		marks = append(marks, m)
+	return slices.Collect(maps.Values(d.marks)), slices.Collect(maps.Values(d.customs)), maps.Clone(d.closed)
+}
+
+// written forgets marks and custom statuses, unless newer ones came meanwhile.
+func (d *durable) written(marks []im.Mark, customs []im.CustomRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range marks {
+		if k := (markKey{m.User, m.Platform}); d.marks[k].Rev <= m.Rev {
+			delete(d.marks, k)
+		}
 	}
-	for _, c := range d.customs {
-		customs = append(customs, c)
+	for _, c := range customs {
+		if d.customs[c.User].Rev <= c.Rev {
+			delete(d.customs, c.User)
+		}
 	}
-	closed = d.closed
-	d.marks, d.customs, d.closed = nil, nil, nil
-	return marks, customs, closed
+}
+
+// closedFor forgets the end of a session, which is written.
+func (d *durable) closedFor(id im.SessionID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.closed, id)
+}
+
+// overlay ends those of a user's sessions whose end is not written yet.
+func (d *durable) overlay(key im.UserKey, rows []im.SessionRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.closed) == 0 {
+		return
+	}
+	for i, r := range rows {
+		if ended, ok := d.closed[im.SessionID{UserKey: key, Inst: r.Inst}]; ok && r.Closed == 0 {
+			rows[i] = ended
+		}
+	}
 }
 
 // runDurable writes what gathers until ctx ends, then the rest.
@@ -123,28 +155,27 @@ func (e *Engine) runDurable(ctx context.Context) {
 	}
 }
 
-// saveDurable writes what has gathered; what cannot be written is put back.
+// saveDurable writes what has gathered; what cannot be written waits on.
 func (e *Engine) saveDurable(ctx context.Context) bool {
-	marks, customs, closed := e.durable.take()
+	marks, customs, closed := e.durable.gathered()
 	var err error
 	for err == nil && len(marks)+len(customs) > 0 {
 		m, c := min(durableBatch, len(marks)), min(durableBatch, len(customs))
 		if err = e.cfg.Store.SaveLive(ctx, marks[:m], customs[:c]); err == nil {
+			e.durable.written(marks[:m], customs[:c])
 			marks, customs = marks[m:], customs[c:]
 		}
 	}
-	if err != nil {
-		e.durable.ended(im.UserKey{}, nil, marks, customs)
-	}
 	for id, row := range closed {
-		if err == nil {
-			err = e.cfg.Store.CloseSessions(ctx, id.UserKey, []im.SessionRow{row}, nil)
-		}
 		if err != nil {
-			e.durable.ended(id.UserKey, []im.SessionRow{row}, nil, nil)
+			break
+		}
+		if err = e.cfg.Store.CloseSessions(ctx, id.UserKey, []im.SessionRow{row}, nil); err == nil {
+			e.durable.closedFor(id)
 		}
 	}
 	if err != nil {
+		signal(e.durable.wake)
 		e.stats.unsaved.Add(1)
 		e.cfg.Log.Error("save the ends of sessions; will try again", "err", err,
 			"marks", len(marks), "customs", len(customs), "sessions", len(closed))

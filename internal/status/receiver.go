@@ -73,13 +73,23 @@ func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) 
 	if a.loaded {
 		return a, nil
 	}
-	row, err := e.cfg.Store.User(ctx, key)
+	row, err := e.read(ctx, key)
 	if err != nil {
 		e.release(a)
 		return nil, err
 	}
 	a.row, a.loaded = row, true
 	return a, nil
+}
+
+// read gives what the store knows of a user, and what it is to know as soon as
+// it can be written.
+func (e *Engine) read(ctx context.Context, key im.UserKey) (im.UserRow, error) {
+	row, err := e.cfg.Store.User(ctx, key)
+	if err == nil {
+		e.durable.overlay(key, row.Sessions)
+	}
+	return row, err
 }
 
 // waitUnlock waits for an account's turn. It is called with the lock held and

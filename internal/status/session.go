@@ -275,7 +275,7 @@ func (e *Engine) alive(ctx context.Context, a *account, s Session) (im.SessionRo
 // forgotten says of a session that is not in memory why it ended, as the store
 // knows for longer.
 func (e *Engine) forgotten(ctx context.Context, s Session) error {
-	row, err := e.cfg.Store.User(ctx, s.UserKey)
+	row, err := e.read(ctx, s.UserKey)
 	if err != nil {
 		return fmt.Errorf("load user %s: %w", s.User, err)
 	}
