@@ -243,7 +243,7 @@ func (u *user) show(k kind, now int64, r *Rules, fx *effects) {
 	switch {
 	case s.General == im.Online:
 		s.Custom = u.custom
-	case u.shown.General == im.Online && u.custom != "":
+	case u.custom != "":
 		u.custom, fx.cleared = "", true
 	}
 	if s == u.shown {

@@ -118,6 +118,18 @@ func (d *durable) closedFor(id im.SessionID) {
 	delete(d.closed, id)
 }
 
+// marksOf gives the marks of a user that are not written yet.
+func (d *durable) marksOf(key im.UserKey) (marks []im.Mark) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range im.Platform(im.Platforms) {
+		if m, ok := d.marks[markKey{key, p}]; ok {
+			marks = append(marks, m)
+		}
+	}
+	return marks
+}
+
 // overlay ends those of a user's sessions whose end is not written yet.
 func (d *durable) overlay(key im.UserKey, rows []im.SessionRow) {
 	d.mu.Lock()

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -26,6 +27,123 @@ func TestSE8_LogoutThatIsNotWrittenYetStandsWhoeverReadsTheUser(t *testing.T) {
 		time.Sleep(5 * time.Second)
 		if len(e.durable.marks)+len(e.durable.customs)+len(e.durable.closed) > 0 {
 			t.Errorf("still waits once it is written: %v %v %v", e.durable.marks, e.durable.customs, e.durable.closed)
+		}
+	})
+}
+
+// restarted gives the engine of a process that starts on a store as a crash left
+// it: nothing that waited was written.
+func restarted(t *testing.T, f *fakeStore) *Engine {
+	t.Helper()
+	e := newEngine(f)
+	e.cfg.Epoch++
+	if err := e.Restore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestST3_CustomStatusSetAgainAfterAFailureIsCommitted(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		login(t, e, "bob", 1, im.Web)
+		for _, step := range []struct {
+			text string
+			fail bool
+		}{{"old", false}, {"new", true}, {"old", true}, {"old", false}} {
+			f.setFailing(step.fail)
+			if err := e.SetCustom(t.Context(), key("bob"), step.text); errors.Is(err, errDisk) != step.fail {
+				t.Errorf("set %q with a failing disk: %v, answered %v", step.text, step.fail, err)
+			}
+		}
+	})
+}
+
+func TestST4_CustomStatusOfWhoIsNotOnlineIsNone(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		bob, _ := login(t, e, "bob", 1, im.Web)
+		e.Leave(key("bob"), 1, bob.Link, im.CauseClose, 0)
+		if err := e.SetCustom(t.Context(), key("bob"), "ghostly"); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.custom("bob"); got != "" {
+			t.Errorf("the store holds %q", got)
+		}
+		if at, _ := login(t, e, "bob", 2, im.Web); at.Custom != "" {
+			t.Errorf("the next login shows %q", at.Custom)
+		}
+	})
+}
+
+// TestST2_CrashLeavesPresenceWithWhatIsBuiltOnIt sets a custom status and
+// subscribes right after a return, whose own mark nobody waits for, and crashes.
+func TestST2_CrashLeavesPresenceWithWhatIsBuiltOnIt(t *testing.T) {
+	for name, act := range map[string]func(*testing.T, *Engine) error{
+		"custom status": func(t *testing.T, e *Engine) error { return e.SetCustom(t.Context(), key("bob"), "here") },
+		"subscription": func(t *testing.T, e *Engine) error {
+			_, err := e.Subscribe(t.Context(), key("bob"), []im.UserID{"alice"}, 200)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+				bob, _ := login(t, e, "bob", 1, im.Web)
+				e.Leave(key("bob"), 1, bob.Link, im.CauseClose, 0)
+				time.Sleep(48 * time.Hour)
+				if _, err := e.Return(t.Context(), bob.Session, &fakeOut{}, nil); err != nil {
+					t.Fatal(err)
+				}
+				if err := act(t, e); err != nil {
+					t.Fatal(err)
+				}
+				if got := f.mark("bob"); got != im.MarkLive {
+					t.Errorf("the store holds mark %d, want %d", got, im.MarkLive)
+				}
+				e = restarted(t, f)
+				if got := statusOf(t, e, "bob"); name == "custom status" && got != "bob ONLINE here" {
+					t.Errorf("after a crash: %s", got)
+				}
+				if row, _ := f.User(t.Context(), key("bob")); e.stale(&account{row: row}, e.now()) {
+					t.Error("after a crash the list seems stale")
+				}
+			})
+		})
+	}
+}
+
+// slowStore calls something during each write of a custom status.
+type slowStore struct {
+	*fakeStore
+	during func()
+}
+
+func (s *slowStore) SaveLive(ctx context.Context, marks []im.Mark, customs []im.CustomRow) error {
+	if len(customs) > 0 && s.during != nil {
+		s.during()
+		return errDisk
+	}
+	return s.fakeStore.SaveLive(ctx, marks, customs)
+}
+
+// TestST4_LeavingWhileACustomStatusFailsLeavesNone leaves ONLINE during a commit
+// that then fails: what there was before does not return with the next login.
+func TestST4_LeavingWhileACustomStatusFailsLeavesNone(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		slow := &slowStore{fakeStore: f}
+		e.cfg.Store = slow
+		bob, _ := login(t, e, "bob", 1, im.Web)
+		if err := e.SetCustom(t.Context(), key("bob"), "old"); err != nil {
+			t.Fatal(err)
+		}
+		slow.during = func() {
+			e.step(key("bob"), event{kind: evDetach, inst: 1, link: bob.Link, cause: im.CauseClose})
+		}
+		if err := e.SetCustom(t.Context(), key("bob"), "new"); !errors.Is(err, errDisk) {
+			t.Fatalf("got %v, want the disk's error", err)
+		}
+		slow.during = nil
+		time.Sleep(10 * time.Second)
+		if got := f.custom("bob"); got != "" {
+			t.Errorf("the store holds %q of someone who left", got)
 		}
 	})
 }

@@ -146,7 +146,8 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // SetCustom sets a user's custom status. It is told at once and nil returned
-// once it is committed; if that fails the old one returns, as a new change.
+// once it is committed; if that fails the old one returns, as a new change. Who
+// is not Online has none.
 func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) error {
 	a, err := e.acquire(ctx, key) // so that a repeat is not answered before the first is committed
 	if err != nil {
@@ -155,13 +156,12 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 	defer e.release(a)
 	var row im.CustomRow
 	var old string
-	fx := e.stepThen(key, event{kind: evCustom, custom: text}, func(before string) {
-		old, row = before, im.CustomRow{User: key, Text: text, Rev: e.nextRev()}
+	e.stepThen(key, event{kind: evCustom, custom: text}, func(before, after string) {
+		old, row = before, im.CustomRow{User: key, Text: after, Rev: e.nextRev()}
 	})
-	if old == text && !fx.changed {
-		return nil
-	}
-	if err := e.cfg.Store.SaveLive(ctx, nil, []im.CustomRow{row}); err != nil {
+	// With the marks that wait, or a crash could leave the words of someone who is
+	// not known to be there. A repeat is written too: the one before may have failed.
+	if err := e.cfg.Store.SaveLive(ctx, e.durable.marksOf(key), []im.CustomRow{row}); err != nil {
 		e.revertCustom(key, text, old)
 		return fmt.Errorf("save custom status of %s: %w", key.User, err)
 	}
@@ -169,10 +169,20 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 }
 
 // revertCustom returns to the old custom status after the new one could not be
-// kept, unless a newer one came meanwhile.
+// kept, unless it changed meanwhile. What the user has then is written later.
 func (e *Engine) revertCustom(key im.UserKey, failed, old string) {
-	e.stepIf(key, event{kind: evCustom, custom: old}, func(u *user) bool { return u.custom == failed })
-	e.durable.custom(im.CustomRow{User: key, Text: old, Rev: e.nextRev()})
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := im.CustomRow{User: key}
+	if u := s.users[key]; u != nil {
+		if u.custom == failed {
+			e.applyLocked(s, u, event{kind: evCustom, custom: old}, nil)
+		}
+		now.Text = u.custom
+	}
+	now.Rev = e.nextRev()
+	e.durable.custom(now)
 }
 
 // now gives the time in Unix milliseconds.

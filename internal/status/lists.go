@@ -97,6 +97,13 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 		add = slices.DeleteFunc(add, oneOf(evicted))
 	}
 	evicted = slices.DeleteFunc(evicted, func(u im.UserID) bool { return !slices.Contains(a.row.Watching, u) })
+	// The marks that wait go first: a crash must not leave a list whose owner seems
+	// to be long gone.
+	if marks := e.durable.marksOf(key); len(marks) > 0 {
+		if err := e.cfg.Store.SaveLive(ctx, marks, nil); err != nil {
+			return nil, fmt.Errorf("save presence of %s: %w", key.User, err)
+		}
+	}
 	if err := e.cfg.Lists.SaveWatching(ctx, key, add, evicted); err != nil {
 		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
 	}
