@@ -128,6 +128,9 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 		e.unregister(a)
 		a.row.Watching = nil
 	}
+	if since <= e.muted.until(s.App) {
+		since = -1 // it may have missed more than came after its connection was lost
+	}
 	l := link{id: e.links.Add(1), row: row, out: out}
 	e.attach(a, l)
 	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: e.mayReturn(a, row)})
@@ -235,7 +238,8 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 	defer s.mu.Unlock()
 	m := mark{state: im.MarkOut, at: e.now()}
 	u := s.users[key]
-	if u != nil {
+	// One who was forgotten and is watched is in memory without marks.
+	if u != nil && u.marks.get(p).state != im.MarkNone {
 		m = u.marks.get(p)
 	}
 	marks = []im.Mark{{User: key, Platform: p, State: m.state, At: m.at, Rev: e.nextRev()}}
