@@ -40,7 +40,7 @@ type user struct {
 
 // session is one session that makes its user Online.
 type session struct {
-	inst     im.InstID // 0: one of a process that ended, or one that ended with a grace
+	inst     im.InstID // 0: one of a process that ended, or (final is MarkOut) one that ended for good
 	platform im.Platform
 	link     uint64       // the socket beneath it, 0 for none
 	until    int64        // end of its grace, Unix ms; 0 while its socket lives
@@ -139,7 +139,9 @@ func (u *user) expire(now int64, fx *effects) {
 			continue
 		}
 		u.remove(i)
-		u.leave(s.platform, s.final, now, fx)
+		if s.final != im.MarkOut { // or it was marked when it ended
+			u.leave(s.platform, s.final, now, fx)
+		}
 	}
 }
 
@@ -156,15 +158,17 @@ func (u *user) attach(ev event, now int64, fx *effects) {
 }
 
 // awaitNone drops what stands for the sessions on a platform from before the
-// start, where none of them may return any more.
-func (u *user) awaitNone(ev event) {
+// start, where none of them may return any more, and reports whether it was there.
+func (u *user) awaitNone(ev event) (there bool) {
 	for i := 0; i < len(u.sessions); {
 		if s := u.sessions[i]; s.inst == 0 && s.platform == ev.platform && s.final == im.MarkLost && !ev.others {
 			u.remove(i)
+			there = true
 			continue
 		}
 		i++
 	}
+	return there
 }
 
 // detach begins the grace of a session whose socket ended. A socket that was
@@ -186,14 +190,17 @@ func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
 }
 
 // end takes a session away for good. Where it was the only one that could have
-// been there before the process started, so is what stands for that.
+// been there before the process started, so is what stands for that. Who was not
+// there any more gets no grace.
 func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
-	if i := u.find(ev.inst); i >= 0 {
+	i := u.find(ev.inst)
+	there := i >= 0
+	if there {
 		u.remove(i)
 	}
-	u.awaitNone(ev)
+	there = u.awaitNone(ev) || there
 	u.leave(ev.platform, im.MarkOut, now, fx)
-	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
+	if g := r.Grace[ev.cause].Milliseconds(); g > 0 && there {
 		u.sessions = append(u.sessions, session{platform: ev.platform, until: now + g, final: im.MarkOut})
 	}
 }
@@ -203,11 +210,13 @@ func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
 func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
 	for _, m := range ev.marks {
 		u.marks.set(m.Platform, mark{state: m.State, at: m.At})
-		if m.State == im.MarkLive {
-			u.sessions = append(u.sessions, session{
-				platform: m.Platform, final: im.MarkLost,
-				until: now + r.Grace[im.CauseNode].Milliseconds(),
-			})
+		if m.State != im.MarkLive {
+			continue
+		}
+		if g := r.Grace[im.CauseNode].Milliseconds(); g > 0 {
+			u.sessions = append(u.sessions, session{platform: m.Platform, final: im.MarkLost, until: now + g})
+		} else {
+			u.leave(m.Platform, im.MarkLost, now, fx)
 		}
 	}
 	if len(u.sessions) > 0 {
@@ -217,10 +226,11 @@ func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
 	}
 }
 
-// leave marks a platform as left, unless another session is still there.
+// leave marks a platform as left, unless another session is still there. The grace
+// of one that ended for good is none.
 func (u *user) leave(p im.Platform, state im.MarkState, now int64, fx *effects) {
 	for i := range u.sessions {
-		if u.sessions[i].platform == p {
+		if s := &u.sessions[i]; s.platform == p && s.final != im.MarkOut {
 			return
 		}
 	}

@@ -221,3 +221,41 @@ func TestSE6_WhoIsPushedOut(t *testing.T) {
 		}
 	}
 }
+
+// A logout with a grace is kept as a logout at once, shows its user until the
+// grace is over, and says nothing of who has come since.
+func TestST2_GraceOfALogout(t *testing.T) {
+	r := DefaultRules()
+	r.Grace[im.CauseLogout] = 10 * time.Second
+	u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
+	step(u, event{kind: evAttach, inst: 1, platform: im.Android, link: 1}, 1000, &r)
+	fx := step(u, event{kind: evEnd, inst: 1, platform: im.Android, cause: im.CauseLogout}, 2000, &r)
+	if u.shown.General != im.Online || len(fx.marks) != 1 || fx.marks[0].State != im.MarkOut || fx.wake != 12_000 {
+		t.Fatalf("after the logout %v, marks %v, wake %d", u.shown, fx.marks, fx.wake)
+	}
+	step(u, event{kind: evAttach, inst: 2, platform: im.Android, link: 2}, 3000, &r)
+	fx = step(u, event{kind: evDetach, inst: 2, link: 2, cause: im.CauseClose}, 4000, &r)
+	if len(fx.marks) != 1 || fx.marks[0].State != im.MarkLost {
+		t.Errorf("the next session is lost within the grace: marks %v", fx.marks)
+	}
+	fx = step(u, event{kind: evTick}, 12_000, &r)
+	if u.shown.General != im.Offline || len(fx.marks) != 0 {
+		t.Errorf("after the grace %v, marks %v", u.shown, fx.marks)
+	}
+	fx = step(u, event{kind: evEnd, inst: 2, platform: im.Android, cause: im.CauseLogout}, 13_000, &r)
+	if u.shown.General != im.Unlogined {
+		t.Errorf("who was gone logs out, and is %v until %d", u.shown, fx.wake)
+	}
+}
+
+// Without a grace for the end of the process, those it leaves are lost.
+func TestST2_NoGraceForARestart(t *testing.T) {
+	r := DefaultRules()
+	r.Grace[im.CauseNode] = 0
+	u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
+	marks := []im.Mark{{Platform: im.Android, State: im.MarkLive, At: 1}, {Platform: im.Web, State: im.MarkLive, At: 1}}
+	fx := step(u, event{kind: evRestore, marks: marks, custom: "words"}, 1000, &r)
+	if u.shown != (im.Status{General: im.Offline}) || !fx.cleared || len(fx.marks) != 2 || fx.marks[0].State != im.MarkLost {
+		t.Errorf("restored as %v, cleared %v, marks %v", u.shown, fx.cleared, fx.marks)
+	}
+}
