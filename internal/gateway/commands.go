@@ -109,7 +109,7 @@ func (c *conn) withinRate(name string) bool {
 	if name == wire.CmdHeartbeat {
 		burst *= 2
 	}
-	return c.rate.allow(c.g.cfg.Now().UnixNano(), int64(1e9/c.g.lim.CommandRate), burst)
+	return c.rate.allow(c.g.nanos(), int64(1e9/c.g.lim.CommandRate), burst)
 }
 
 // slowDown refuses a command over the rate. A client that does not heed that
@@ -210,13 +210,13 @@ func (c *conn) answerError(k *call, err error) {
 // the last one that is. In a browser that comes some time after the login's
 // answer, and an application expects no event before.
 func (c *conn) settle(name string, cmd command) {
-	if c.settling.Load() && name != wire.CmdLogin && (cmd.need != anyone && !cmd.itself || name == wire.CmdCommunities) {
+	if c.settling.Load() != 0 && name != wire.CmdLogin && (cmd.need != anyone && !cmd.itself || name == wire.CmdCommunities) {
 		c.settled()
 	}
 }
 
 func (c *conn) settled() {
-	if c.settling.CompareAndSwap(true, false) {
+	if c.settling.Swap(0) != 0 {
 		c.out.release()
 	}
 }

@@ -403,3 +403,25 @@ func BenchmarkDeliver1000(b *testing.B) {
 		g.flush.ready = g.flush.ready[:0]
 	}
 }
+
+// TestSE9_SE15_WallClockThatIsSetHoldsNobodyBack sets the wall clock while a
+// connection rests: it is neither found silent nor refused for its rate.
+func TestSE9_SE15_WallClockThatIsSetHoldsNobodyBack(t *testing.T) {
+	var off time.Duration
+	g := newTestGateway(t, Limits{CommandRate: 1_000_000, CommandBurst: 1})
+	g.cfg.Now = func() time.Time { return time.Now().Round(0).Add(off) }
+	c, _ := tcpConn(t, g)
+	c.good.Store(true)
+	for _, off = range []time.Duration{0, time.Hour, -time.Hour} {
+		if c.due(g.now()) {
+			t.Errorf("the clock set by %s: a connection that was heard just now is due", off)
+		}
+		allowed := false
+		for i := 0; i < 1_000_000 && !allowed; i++ { // a command is allowed each microsecond
+			allowed = c.withinRate("openim.getmsg")
+		}
+		if !allowed {
+			t.Errorf("the clock set by %s: no command is within the rate any more", off)
+		}
+	}
+}

@@ -65,8 +65,8 @@ type Outbox interface {
 	// Forget drops what rests on having watched these users and is not
 	// written yet.
 	Forget(users []im.UserID)
-	// Told gives the time, in Unix milliseconds, before which nothing changed
-	// that the client has not surely received.
+	// Told gives the time, by [Engine.Now], before which nothing changed that
+	// the client has not surely received.
 	Told() int64
 	// End says that the session has ended by c, or, with CauseBreak, that
 	// another socket of the session took this one's place.
@@ -83,15 +83,17 @@ type Config struct {
 	Rules     Rules
 	Retention time.Duration // a list outlives its owner's presence by this
 	Epoch     uint64        // of the live state that begins
-	Now       func() time.Time
 	Log       *slog.Logger
+
+	Now    func() time.Time     // the wall clock; unless set, time.Now
+	Steady func() time.Duration // a clock that is never set; unless set, what Now has as its monotonic reading
 }
 
 // Engine is the status engine. Make one with [New], fill it with
 // [Engine.Restore], and keep [Engine.Run] running while it is used.
 type Engine struct {
 	cfg     Config
-	started int64 // Unix ms; set by New
+	began   time.Time // set by New
 	links   atomic.Uint64
 	rev     atomic.Int64
 	stripes [stripes]stripe
@@ -106,11 +108,14 @@ func New(cfg Config) *Engine {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	began := cfg.Now()
+	if cfg.Steady == nil {
+		cfg.Steady = func() time.Duration { return cfg.Now().Sub(began) }
+	}
 	if cfg.Retention == 0 {
 		cfg.Retention = im.WatchRetention
 	}
-	e := &Engine{cfg: cfg}
-	e.started = e.now()
+	e := &Engine{cfg: cfg, began: began}
 	for i := range e.stripes {
 		e.stripes[i].users = make(map[im.UserKey]*user)
 		e.stripes[i].accounts = make(map[im.UserKey]*account)
@@ -124,7 +129,7 @@ func New(cfg Config) *Engine {
 // was live then stays so until the grace for it is over. Call it before anyone
 // is served.
 func (e *Engine) Restore(ctx context.Context) error {
-	since := e.started - e.cfg.Rules.PushReachable.Milliseconds()
+	since := e.wall() - e.cfg.Rules.PushReachable.Milliseconds()
 	err := e.cfg.Store.Live(ctx, since, func(row im.LiveRow) error {
 		e.step(row.User, event{kind: evRestore, marks: row.Marks, custom: row.Custom})
 		return ctx.Err()
@@ -185,8 +190,18 @@ func (e *Engine) revertCustom(key im.UserKey, failed, old string) {
 	e.durable.custom(now)
 }
 
-// now gives the time in Unix milliseconds.
-func (e *Engine) now() int64 { return e.cfg.Now().UnixMilli() }
+// Now gives the time, in milliseconds, by which the engine times graces and orders
+// changes: Unix time as it was when the engine was made, and what has passed since.
+// It never jumps, whatever happens to the wall clock.
+func (e *Engine) Now() int64 { return e.began.UnixMilli() + e.cfg.Steady().Milliseconds() }
+
+// Steady gives the time since the engine was made, by a clock that is never set.
+func (e *Engine) Steady() time.Duration { return e.cfg.Steady() }
+
+// wall gives the wall clock's time in Unix milliseconds.
+func (e *Engine) wall() int64 { return e.cfg.Now().UnixMilli() }
+
+func (e *Engine) moment() moment { return moment{steady: e.Now(), wall: e.wall()} }
 
 // nextRev gives a number higher than any given before, by this process or, as
 // it follows the clock in microseconds, by an earlier one.

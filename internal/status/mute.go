@@ -16,7 +16,7 @@ type muted struct {
 }
 
 // stillMuted stands in the set for an application that is muted. For one that was,
-// there stands when that ended.
+// there stands when that ended, by [Engine.Now].
 const stillMuted int64 = -1
 
 func (m *muted) has(app im.AppID) bool {
@@ -59,7 +59,7 @@ func (e *Engine) Mute(app im.AppID) {
 // watch: what they were told last may be long ago. It returns early with an
 // error when ctx ends.
 func (e *Engine) Unmute(ctx context.Context, app im.AppID) error {
-	if !e.muted.set(app, e.now()) {
+	if !e.muted.set(app, e.Now()) {
 		return nil
 	}
 	for i := range e.stripes {

@@ -56,7 +56,7 @@ func (e *Engine) acquireKnown(ctx context.Context, key im.UserKey) (*account, er
 
 // commit writes an order.
 func (e *Engine) commit(ctx context.Context, o im.Order) error {
-	o.Audit.At, o.Audit.App, o.Audit.User = e.now(), o.User.App, o.User.User
+	o.Audit.At, o.Audit.App, o.Audit.User = e.wall(), o.User.App, o.User.User
 	if err := e.cfg.Orders.Revoke(ctx, o); err != nil {
 		return fmt.Errorf("%s %s: %w", o.Audit.Action, o.User.User, err)
 	}
@@ -152,6 +152,7 @@ func (e *Engine) Show(ctx context.Context, key im.UserKey) (im.UserView, error) 
 		User: key, TinyID: a.row.TinyID, Banned: a.row.Banned, RevokedBefore: a.row.RevokedBefore,
 		Watching: len(a.row.Watching),
 	}
+	now := e.moment()
 	found, _ := e.lookup(key)
 	v.Status, v.Version = found.Status, found.Version
 	for _, row := range a.row.Sessions {
@@ -173,7 +174,9 @@ func (e *Engine) Show(ctx context.Context, key im.UserKey) (im.UserView, error) 
 		v.Watchers = u.watchers.len()
 		for i := range v.Sessions {
 			if j := u.find(v.Sessions[i].Inst); j >= 0 {
-				v.Sessions[i].Until = u.sessions[j].until
+				if until := u.sessions[j].until; until != 0 {
+					v.Sessions[i].Until = until - now.steady + now.wall
+				}
 			}
 		}
 	}

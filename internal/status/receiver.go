@@ -186,7 +186,7 @@ func (e *Engine) detach(a *account, id uint64) bool {
 		return false
 	}
 	a.links = slices.Delete(a.links, i, i+1)
-	a.row.LastPresence = e.now()
+	a.row.LastPresence = e.wall()
 	a.publish()
 	s := e.stripe(a.key)
 	s.mu.Lock()
@@ -216,7 +216,8 @@ func (a *account) publish() {
 }
 
 // register makes the account hear of everyone in its list, and tells one of
-// its connections, where given, who changed from a time in Unix milliseconds on.
+// its connections, where given, who changed from a time on, by
+// [Engine.Now].
 func (e *Engine) register(a *account, out Outbox, since int64) {
 	if a.registered && out == nil {
 		return

@@ -53,7 +53,7 @@ type Attached struct {
 	Link    uint64 // names the connection; give it to [Engine.Leave]
 	TinyID  int64
 	Custom  string
-	Since   int64 // Unix ms; the outbox is told of all that changed later, and of nothing else
+	Since   int64 // by [Engine.Now]; the outbox is told of all that changed later, and of nothing else
 }
 
 // Login opens a session and commits it, with the account where it is new and
@@ -66,7 +66,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		return Attached{}, fmt.Errorf("load user %s: %w", l.User.User, err)
 	}
 	defer e.release(a)
-	now := e.now()
+	now, since := e.wall(), e.Now()
 	forget := e.stale(a, now)
 	defer e.leaveFor(a, l)()
 	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
@@ -89,13 +89,13 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	}
 	link := link{id: e.links.Add(1), row: row, out: l.Out}
 	e.attach(a, link)
-	e.register(a, nil, now)
+	e.register(a, nil, since)
 	s := Session{
 		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
 		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
 	}
 	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: e.mayReturn(a, row)})
-	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: now}
+	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: since}
 	if l.Bound != nil {
 		l.Bound(at)
 	}
@@ -121,7 +121,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 		return Attached{}, err
 	}
 	since := e.told(a, s)
-	if e.stale(a, e.now()) && since < 0 {
+	if e.stale(a, e.wall()) && since < 0 {
 		if err := e.cfg.Lists.ClearWatching(ctx, s.UserKey); err != nil {
 			e.cfg.Log.Error("drop a stale subscription list", "err", err, "user", s.User)
 		}
@@ -155,7 +155,7 @@ func (e *Engine) Check(ctx context.Context, s Session) error {
 }
 
 // Leave says that a connection ended, by a cause that does not end its session,
-// having received all that changed before told, in Unix milliseconds.
+// having received all that changed before told, by [Engine.Now].
 func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause, told int64) {
 	a, err := e.acquire(context.Background(), key)
 	if err != nil { // only the store can fail, and a connected account is loaded
@@ -198,7 +198,7 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	}
 	row := a.row.Sessions[i]
 	if row.Closed == 0 {
-		row.Closed, row.Cause = e.now(), c
+		row.Closed, row.Cause = e.wall(), c
 		e.endLocal(a, row)
 	}
 	// One that had ended is written again: what ended it may have failed to.
@@ -236,7 +236,7 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := mark{state: im.MarkOut, at: e.now()}
+	m := mark{state: im.MarkOut, at: e.wall()}
 	u := s.users[key]
 	// One who was forgotten and is watched is in memory without marks.
 	if u != nil && u.marks.get(p).state != im.MarkNone {
@@ -253,7 +253,7 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 // the process started and are not there now.
 func (e *Engine) mayReturn(a *account, one im.SessionRow) bool {
 	return slices.ContainsFunc(a.row.Sessions, func(r im.SessionRow) bool {
-		return r.Closed == 0 && r.Platform == one.Platform && r.Opened < e.started && !a.linked(r.Inst)
+		return r.Closed == 0 && r.Platform == one.Platform && r.Opened < e.began.UnixMilli() && !a.linked(r.Inst)
 	})
 }
 
@@ -343,7 +343,7 @@ func (e *Engine) told(a *account, s Session) int64 {
 		case x.inst == s.Inst:
 			return x.told
 		case x.inst == 0 && x.platform == s.Platform && x.final == im.MarkLost:
-			return e.started
+			return e.began.UnixMilli()
 		}
 	}
 	return -1

@@ -18,14 +18,14 @@ type stripe struct {
 	users    map[im.UserKey]*user
 	accounts map[im.UserKey]*account
 	floor    uint64 // no forgotten user had a higher seq
-	floorAt  int64  // no forgotten user changed later, Unix ms
+	floorAt  int64  // no forgotten user changed later, steady ms
 }
 
 // shell is what the shell hangs on a user. Guarded by the stripe.
 type shell struct {
 	watchers watchers  // who is told
 	own      *receiver // the user's own devices, nil while none is connected
-	timerAt  int64     // the soonest timer that is set for the user, 0 for none
+	timers   moment    // the soonest that are set for the user, 0 for none
 }
 
 var hashSeed = maphash.MakeSeed()
@@ -71,14 +71,11 @@ func (e *Engine) stepThen(key im.UserKey, ev event, then func(before, after stri
 
 func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, after string)) {
 	custom := u.custom
-	fx := step(u, ev, e.now(), &e.cfg.Rules)
+	fx := step(u, ev, e.moment(), &e.cfg.Rules)
 	if fx.changed {
 		e.tellLocked(u, fx.prev)
 	}
-	if fx.wake != 0 && (u.timerAt == 0 || fx.wake < u.timerAt) {
-		u.timerAt = fx.wake
-		e.timers.add(fx.wake, u.key)
-	}
+	e.remindLocked(u, fx.wake)
 	if then != nil {
 		then(custom, u.custom)
 	}
