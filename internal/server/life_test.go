@@ -350,3 +350,22 @@ func TestST12_PaceOfNotices(t *testing.T) {
 		alice.SeesNothing()
 	})
 }
+
+// TestST3_ClockSetBackAcrossARestart starts on a store in which the last custom
+// status seems to be of the future: one that is acknowledged now must still be kept.
+func TestST3_ClockSetBackAcrossARestart(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		_, bob := pair(t, s)
+		future := time.Now().Add(time.Hour).UnixMicro()
+		s.RestartWith(func(ctx context.Context, st *store.Store) error {
+			user := im.UserKey{App: s.Dev.SDKAppID, User: "bob"}
+			return st.SaveLive(ctx, nil, []im.CustomRow{{User: user, Rev: future}})
+		})
+		bob = s.MustReturn(bob)
+		bob.SetCustom("kept")
+		s.Restart()
+		if got := s.Login("alice").Query("bob")[0].String(); got != "bob ONLINE kept" {
+			t.Errorf("after the restart: %s", got)
+		}
+	})
+}

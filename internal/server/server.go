@@ -111,6 +111,10 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rev, err := s.store.LastRev(ctx)
+	if err != nil {
+		return err
+	}
 	apps, err := app.Load(ctx, s.store)
 	if err != nil {
 		return err
@@ -118,7 +122,7 @@ func (s *Server) build(ctx context.Context) error {
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: s.store, Accounts: accounts, Encode: wire.Encode,
-		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Log: s.log,
+		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
 		return err

@@ -83,6 +83,7 @@ type Config struct {
 	Rules     Rules
 	Retention time.Duration // a list outlives its owner's presence by this
 	Epoch     uint64        // of the live state that begins
+	Rev       int64         // the highest in the store, or what is new might be taken for old
 	Log       *slog.Logger
 
 	Now    func() time.Time     // the wall clock; unless set, time.Now
@@ -116,6 +117,7 @@ func New(cfg Config) *Engine {
 		cfg.Retention = im.WatchRetention
 	}
 	e := &Engine{cfg: cfg, began: began}
+	e.rev.Store(cfg.Rev)
 	for i := range e.stripes {
 		e.stripes[i].users = make(map[im.UserKey]*user)
 		e.stripes[i].accounts = make(map[im.UserKey]*account)
@@ -203,8 +205,8 @@ func (e *Engine) wall() int64 { return e.cfg.Now().UnixMilli() }
 
 func (e *Engine) moment() moment { return moment{steady: e.Now(), wall: e.wall()} }
 
-// nextRev gives a number higher than any given before, by this process or, as
-// it follows the clock in microseconds, by an earlier one.
+// nextRev gives a number higher than any given before, by this process or an
+// earlier one. It follows the clock in microseconds, where that has not been set back.
 func (e *Engine) nextRev() int64 {
 	for {
 		last := e.rev.Load()

@@ -52,6 +52,7 @@ func testContract(t *testing.T, open func(*testing.T) *store.Store) {
 	}{
 		{"ServerSecret", testServerSecret},
 		{"NextEpoch", testNextEpoch},
+		{"LastRev", testLastRev},
 		{"Apps", testApps},
 		{"SaveApp", testSaveApp},
 		{"Accounts", testAccounts},
