@@ -173,6 +173,7 @@ func TestST2_WI3_WI4_RestartWithinGraceIsSeenByNobody(t *testing.T) {
 		s.Restart()
 		time.Sleep(14 * time.Second)
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE busy") // what she missed nobody knows any more: she is told again
 		if got := alice.Query("bob")[0].String(); got != "bob ONLINE busy" {
 			t.Errorf("within the grace a query says %s", got)
 		}
@@ -185,6 +186,7 @@ func TestST2_WI3_WI4_RestartWithinGraceIsSeenByNobody(t *testing.T) {
 
 		s.Restart()
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE still subscribed")
 		at := time.Now()
 		alice.Sees("bob UNLOGINED")
 		if d := since(at); d != 15*time.Second {
@@ -227,6 +229,7 @@ func TestSE10_RevocationEndsSessionsAndUserSigs(t *testing.T) {
 			return st.Revoke(ctx, im.Order{User: im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, Before: now})
 		})
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE")
 		back := s.MustReturn(bob)
 		if kind := back.Kicked(); kind != 3 {
 			t.Errorf("KickType %d, want 3", kind)

@@ -147,3 +147,52 @@ func TestST4_LeavingWhileACustomStatusFailsLeavesNone(t *testing.T) {
 		}
 	})
 }
+
+// TestST2_DevicesThatComeAndGoAfterARestart returns and closes two devices, one
+// after the other, while the grace of the restart runs: nothing stands for them
+// any more then.
+func TestST2_DevicesThatComeAndGoAfterARestart(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		one, _ := login(t, e, "bob", 1, im.Web)
+		two, _ := login(t, e, "bob", 2, im.Web)
+		time.Sleep(time.Second)
+		e = restarted(t, f)
+		for _, s := range []Session{one.Session, two.Session} {
+			if got := statusOf(t, e, "bob"); got != "bob ONLINE" {
+				t.Errorf("before inst %d is back: %s", s.Inst, got)
+			}
+			at, err := e.Return(t.Context(), s, &fakeOut{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Leave(key("bob"), s.Inst, at.Link, im.CauseClose, e.Now())
+		}
+		if got := statusOf(t, e, "bob"); got != "bob UNLOGINED" {
+			t.Errorf("when both have come and gone: %s", got)
+		}
+	})
+}
+
+// TestReturnAfterARestartIsToldOfEverybody loses a connection and then the process:
+// what the watcher missed before the start is told too.
+func TestReturnAfterARestartIsToldOfEverybody(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		alice, _ := login(t, e, "alice", 1, im.Web)
+		bob, _ := login(t, e, "bob", 2, im.Web)
+		if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+			t.Fatal(err)
+		}
+		e.Leave(key("alice"), 1, alice.Link, im.CauseBreak, e.Now())
+		time.Sleep(time.Second)
+		e.Leave(key("bob"), 2, bob.Link, im.CauseClose, e.Now())
+		time.Sleep(time.Second)
+		e = restarted(t, f)
+		back := &fakeOut{}
+		if _, err := e.Return(t.Context(), alice.Session, back, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := back.heard(); len(got) != 1 || got[0] != "bob UNLOGINED" {
+			t.Errorf("told %v", got)
+		}
+	})
+}

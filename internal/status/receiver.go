@@ -22,9 +22,10 @@ type account struct {
 
 	// Owned by whoever has the turn.
 	loaded     bool
-	row        im.UserRow // Watching is kept current, oldest first
-	links      []link     // the connections
-	registered bool       // receiver stands with everyone in row.Watching
+	row        im.UserRow  // Watching is kept current, oldest first
+	away       []im.InstID // open when row was read, and neither back nor ended since
+	links      []link      // the connections
+	registered bool        // receiver stands with everyone in row.Watching
 	receiver   receiver
 }
 
@@ -79,7 +80,19 @@ func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) 
 		return nil, err
 	}
 	a.row, a.loaded = row, true
+	for _, r := range row.Sessions {
+		if r.Closed == 0 {
+			a.away = append(a.away, r.Inst)
+		}
+	}
 	return a, nil
+}
+
+// seen notes that a session is back or has ended.
+func (a *account) seen(inst im.InstID) {
+	if a.away = slices.DeleteFunc(a.away, func(i im.InstID) bool { return i == inst }); len(a.away) == 0 {
+		a.away = nil
+	}
 }
 
 // read gives what the store knows of a user, and what it is to know as soon as
@@ -160,6 +173,7 @@ func (e *Engine) dropUnusedLocked(s *stripe, key im.UserKey) {
 // of the same session. Its account must have the turn. A link holds a reference
 // of its own.
 func (e *Engine) attach(a *account, l link) {
+	a.seen(l.row.Inst)
 	for i, old := range a.links {
 		if old.row.Inst == l.row.Inst {
 			a.links[i] = l

@@ -94,7 +94,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
 		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
 	}
-	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: e.mayReturn(a, row)})
+	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: a.mayReturn(row)})
 	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: since}
 	if l.Bound != nil {
 		l.Bound(at)
@@ -133,7 +133,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 	}
 	l := link{id: e.links.Add(1), row: row, out: out}
 	e.attach(a, l)
-	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: e.mayReturn(a, row)})
+	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: a.mayReturn(row)})
 	e.register(a, out, since)
 	at := Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}
 	if bound != nil {
@@ -216,6 +216,7 @@ func (e *Engine) endLocal(a *account, row im.SessionRow) {
 	if i := a.find(row.Inst); i >= 0 {
 		a.row.Sessions[i] = row
 	}
+	a.seen(row.Inst)
 	var out Outbox
 	for _, l := range a.links {
 		if l.row.Inst == row.Inst {
@@ -224,7 +225,7 @@ func (e *Engine) endLocal(a *account, row im.SessionRow) {
 			break
 		}
 	}
-	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: e.mayReturn(a, row)})
+	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row)})
 	if out != nil {
 		out.End(row.Cause)
 	}
@@ -250,10 +251,12 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 }
 
 // mayReturn reports whether other sessions on the platform of one were open when
-// the process started and are not there now.
-func (e *Engine) mayReturn(a *account, one im.SessionRow) bool {
+// the account was read and have not been seen since. While anything stands for the
+// sessions from before the start the account stays in memory, so that they are
+// among these.
+func (a *account) mayReturn(one im.SessionRow) bool {
 	return slices.ContainsFunc(a.row.Sessions, func(r im.SessionRow) bool {
-		return r.Closed == 0 && r.Platform == one.Platform && r.Opened < e.began.UnixMilli() && !a.linked(r.Inst)
+		return r.Closed == 0 && r.Platform == one.Platform && r.Inst != one.Inst && slices.Contains(a.away, r.Inst)
 	})
 }
 
@@ -322,9 +325,9 @@ func (e *Engine) stale(a *account, now int64) bool {
 	return now-a.row.LastPresence > e.cfg.Retention.Milliseconds()
 }
 
-// told says since when a session may have missed notices: what its lost
-// connection had surely received, or since the start if it was live before it.
-// -1 is for a session that has been away for longer than is remembered.
+// told says since when a session may have missed notices: since what its lost
+// connection had surely received. -1 is for one that has been away for longer than
+// is remembered, from before the start too: what it missed then nobody knows.
 func (e *Engine) told(a *account, s Session) int64 {
 	for _, l := range a.links {
 		if l.row.Inst == s.Inst {
@@ -338,13 +341,8 @@ func (e *Engine) told(a *account, s Session) int64 {
 	if u == nil {
 		return -1
 	}
-	for _, x := range u.sessions {
-		switch {
-		case x.inst == s.Inst:
-			return x.told
-		case x.inst == 0 && x.platform == s.Platform && x.final == im.MarkLost:
-			return e.began.UnixMilli()
-		}
+	if i := u.find(s.Inst); i >= 0 {
+		return u.sessions[i].told
 	}
 	return -1
 }
