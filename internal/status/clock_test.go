@@ -1,6 +1,7 @@
 package status
 
 import (
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,21 +11,21 @@ import (
 )
 
 // wallClock is a wall clock that can be set, in fake time.
-type wallClock struct{ off time.Duration }
+type wallClock struct{ off atomic.Int64 }
 
-func (c *wallClock) now() time.Time { return time.Now().Round(0).Add(c.off) }
+func (c *wallClock) now() time.Time { return time.Now().Round(0).Add(time.Duration(c.off.Load())) }
+
+// set makes it differ from the time that passes.
+func (c *wallClock) set(off time.Duration) { c.off.Store(int64(off)) }
 
 // clocked runs a test on an engine whose wall clock can be set.
 func clocked(t *testing.T, test func(t *testing.T, c *wallClock, f *fakeStore, e *Engine)) {
 	t.Helper()
 	c := &wallClock{}
-	began := time.Now()
-	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
-		began = time.Now()
-		e.cfg.Now, e.cfg.Steady = c.now, func() time.Duration { return time.Since(began) }
-		e.began = began
-		test(t, c, f, e)
-	})
+	worldWith(t, func(_ *fakeStore, cfg *Config) {
+		began := time.Now()
+		cfg.Now, cfg.Steady = c.now, func() time.Duration { return time.Since(began) }
+	}, func(t *testing.T, f *fakeStore, e *Engine) { test(t, c, f, e) })
 }
 
 // TestST2_GracesDoNotFollowTheWallClock sets the clock while graces run.
@@ -39,7 +40,7 @@ func TestST2_GracesDoNotFollowTheWallClock(t *testing.T) {
 				}
 				e.Leave(key("bob"), 2, bob.Link, im.CauseBreak, e.Now())
 				time.Sleep(time.Second)
-				c.off = jump
+				c.set(jump)
 				time.Sleep(im.GraceBreak - time.Second - time.Millisecond)
 				if got := statusOf(t, e, "bob"); got != "bob ONLINE" {
 					t.Errorf("before the grace is over: %s", got)
@@ -63,7 +64,7 @@ func TestReturnIsToldAllWhereverTheClockWasSet(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Leave(key("alice"), 1, at.Link, im.CauseBreak, e.Now())
-		c.off = -time.Hour
+		c.set(-time.Hour)
 		time.Sleep(time.Second)
 		if err := e.SetCustom(t.Context(), key("bob"), "news"); err != nil {
 			t.Fatal(err)
@@ -88,23 +89,23 @@ func TestST1_LongTimersFollowTheWallClockAndFireOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 		e.Leave(key("bob"), 2, bob.Link, im.CauseClose, e.Now())
-		c.off = 6 * 24 * time.Hour
+		c.set(6 * 24 * time.Hour)
 		time.Sleep(23 * time.Hour)
 		if got := alice.heard(); !cmp.Equal(got, []string{"bob OFFLINE"}) {
 			t.Errorf("within seven days told %v", got)
 		}
-		c.off += 2 * time.Hour
-		time.Sleep(time.Minute)
+		c.set((6*24 + 2) * time.Hour)
+		time.Sleep(2 * time.Minute)
 		if got := alice.heard(); !cmp.Equal(got, []string{"bob UNLOGINED"}) {
 			t.Errorf("after seven days told %v", got)
 		}
-		c.off = 0
+		c.set(0)
 		time.Sleep(time.Hour)
 		e.step(key("bob"), event{kind: evTick})
 		if got := alice.heard(); len(got) > 0 {
 			t.Errorf("when the clock was set back told %v", got)
 		}
-		if got := f.marks[markKey{key("bob"), im.Android}]; got.State != im.MarkOut || got.At > f.marks[markKey{key("alice"), im.Web}].At {
+		if got := f.markOn("bob", im.Android); got.State != im.MarkOut || got.At > f.markOn("alice", im.Web).At {
 			t.Errorf("the store holds %+v, want it forgotten and no later presence", got)
 		}
 	})

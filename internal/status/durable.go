@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -11,13 +12,14 @@ import (
 )
 
 // durable holds what is to be kept for good and nobody waits for: the loss of
-// sessions and the clearing of custom statuses. One entry a user and platform,
+// sessions, the clearing of custom statuses and of stale lists. One entry a user and platform,
 // the newest, so that a store that fails for long costs bounded memory.
 type durable struct {
 	mu      sync.Mutex // level 0
 	marks   map[markKey]im.Mark
 	customs map[im.UserKey]im.CustomRow
 	closed  map[im.SessionID]im.SessionRow
+	lists   map[im.UserKey]struct{} // to be emptied: their owners were away for too long
 	wake    chan struct{}
 }
 
@@ -111,6 +113,39 @@ func (d *durable) written(marks []im.Mark, customs []im.CustomRow) {
 	}
 }
 
+// clear keeps that a list is to be emptied.
+func (d *durable) clear(key im.UserKey) {
+	d.mu.Lock()
+	if d.lists == nil {
+		d.lists = make(map[im.UserKey]struct{})
+	}
+	d.lists[key] = struct{}{}
+	d.mu.Unlock()
+	signal(d.wake)
+}
+
+// clears reports whether a list is still to be emptied.
+func (d *durable) clears(key im.UserKey) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.lists[key]
+	return ok
+}
+
+// cleared forgets that a list is to be emptied: it is.
+func (d *durable) cleared(key im.UserKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.lists, key)
+}
+
+// toClear gives whose lists are to be emptied.
+func (d *durable) toClear() []im.UserKey {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.lists))
+}
+
 // closedFor forgets the end of a session, which is written.
 func (d *durable) closedFor(id im.SessionID) {
 	d.mu.Lock()
@@ -186,11 +221,43 @@ func (e *Engine) saveDurable(ctx context.Context) bool {
 			e.durable.closedFor(id)
 		}
 	}
+	if err == nil {
+		err = e.clearLists(ctx) // last: it may wait for an account's turn
+	}
 	if err != nil {
 		signal(e.durable.wake)
 		e.stats.unsaved.Add(1)
-		e.cfg.Log.Error("save the ends of sessions; will try again", "err", err,
+		e.cfg.Log.Error("save what nobody waits for; will try again", "err", err,
 			"marks", len(marks), "customs", len(customs), "sessions", len(closed))
 	}
 	return err == nil
+}
+
+// clearLists empties the lists that are to be empty, each in its account's turn, so
+// that nothing that is subscribed meanwhile goes with it.
+func (e *Engine) clearLists(ctx context.Context) error {
+	for _, key := range e.durable.toClear() {
+		a, err := e.acquire(ctx, key)
+		if err != nil {
+			return err
+		}
+		err = e.clearList(ctx, a)
+		e.release(a)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearList empties an account's list in the store if it is to be empty.
+func (e *Engine) clearList(ctx context.Context, a *account) error {
+	if !e.durable.clears(a.key) {
+		return nil
+	}
+	if err := e.cfg.Lists.ClearWatching(ctx, a.key); err != nil {
+		return fmt.Errorf("clear subscriptions of %s: %w", a.key.User, err)
+	}
+	e.durable.cleared(a.key)
+	return nil
 }

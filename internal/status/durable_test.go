@@ -3,6 +3,8 @@ package status
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,8 +27,8 @@ func TestSE8_LogoutThatIsNotWrittenYetStandsWhoeverReadsTheUser(t *testing.T) {
 		}
 		f.setFailing(false)
 		time.Sleep(5 * time.Second)
-		if len(e.durable.marks)+len(e.durable.customs)+len(e.durable.closed) > 0 {
-			t.Errorf("still waits once it is written: %v %v %v", e.durable.marks, e.durable.customs, e.durable.closed)
+		if marks, customs, closed := e.durable.gathered(); len(marks)+len(customs)+len(closed) > 0 {
+			t.Errorf("still waits once it is written: %v %v %v", marks, customs, closed)
 		}
 	})
 }
@@ -110,16 +112,18 @@ func TestST2_CrashLeavesPresenceWithWhatIsBuiltOnIt(t *testing.T) {
 	}
 }
 
-// slowStore calls something during each write of a custom status.
+// slowStore calls something during the next write of a custom status, which fails.
 type slowStore struct {
 	*fakeStore
-	during func()
+	during atomic.Pointer[func()]
 }
 
 func (s *slowStore) SaveLive(ctx context.Context, marks []im.Mark, customs []im.CustomRow) error {
-	if len(customs) > 0 && s.during != nil {
-		s.during()
-		return errDisk
+	if len(customs) > 0 {
+		if f := s.during.Swap(nil); f != nil {
+			(*f)()
+			return errDisk
+		}
 	}
 	return s.fakeStore.SaveLive(ctx, marks, customs)
 }
@@ -127,20 +131,19 @@ func (s *slowStore) SaveLive(ctx context.Context, marks []im.Mark, customs []im.
 // TestST4_LeavingWhileACustomStatusFailsLeavesNone leaves ONLINE during a commit
 // that then fails: what there was before does not return with the next login.
 func TestST4_LeavingWhileACustomStatusFailsLeavesNone(t *testing.T) {
-	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
-		slow := &slowStore{fakeStore: f}
-		e.cfg.Store = slow
+	slow := &slowStore{}
+	worldWith(t, func(f *fakeStore, cfg *Config) {
+		slow.fakeStore, cfg.Store = f, slow
+	}, func(t *testing.T, f *fakeStore, e *Engine) {
 		bob, _ := login(t, e, "bob", 1, im.Web)
 		if err := e.SetCustom(t.Context(), key("bob"), "old"); err != nil {
 			t.Fatal(err)
 		}
-		slow.during = func() {
-			e.step(key("bob"), event{kind: evDetach, inst: 1, link: bob.Link, cause: im.CauseClose})
-		}
+		leave := func() { e.step(key("bob"), event{kind: evDetach, inst: 1, link: bob.Link, cause: im.CauseClose}) }
+		slow.during.Store(&leave)
 		if err := e.SetCustom(t.Context(), key("bob"), "new"); !errors.Is(err, errDisk) {
 			t.Fatalf("got %v, want the disk's error", err)
 		}
-		slow.during = nil
 		time.Sleep(10 * time.Second)
 		if got := f.custom("bob"); got != "" {
 			t.Errorf("the store holds %q of someone who left", got)
@@ -195,4 +198,43 @@ func TestReturnAfterARestartIsToldOfEverybody(t *testing.T) {
 			t.Errorf("told %v", got)
 		}
 	})
+}
+
+// TestST11_StaleListThatCannotBeClearedYet returns after two days while the disk is
+// full: the list is gone for good all the same, and what is subscribed then stays.
+func TestST11_StaleListThatCannotBeClearedYet(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+			alice, _ := login(t, e, "alice", 1, im.Web)
+			if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+				t.Fatal(err)
+			}
+			e.Leave(key("alice"), 1, alice.Link, im.CauseClose, 0)
+			time.Sleep(48 * time.Hour)
+			f.setFailing(true)
+			back, err := e.Return(t.Context(), alice.Session, &fakeOut{}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			var want []im.UserID
+			if again {
+				f.setFailing(false)
+				want = []im.UserID{"carol"}
+				if _, err := e.Subscribe(t.Context(), key("alice"), want, 200); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				e.Leave(key("alice"), 1, back.Link, im.CauseClose, 0)
+				if v, err := e.Show(t.Context(), key("alice")); err != nil || v.Watching != 0 {
+					t.Errorf("read anew, the list holds %d, %v", v.Watching, err)
+				}
+				f.setFailing(false)
+			}
+			time.Sleep(time.Minute)
+			if row, _ := f.User(t.Context(), key("alice")); !slices.Equal(row.Watching, want) {
+				t.Errorf("the store holds the list %v, want %v", row.Watching, want)
+			}
+		})
+	}
 }

@@ -97,6 +97,9 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 		add = slices.DeleteFunc(add, oneOf(evicted))
 	}
 	evicted = slices.DeleteFunc(evicted, func(u im.UserID) bool { return !slices.Contains(a.row.Watching, u) })
+	if err := e.clearList(ctx, a); err != nil {
+		return nil, err
+	}
 	// The marks that wait go first: a crash must not leave a list whose owner seems
 	// to be long gone.
 	if marks := e.durable.marksOf(key); len(marks) > 0 {
@@ -191,6 +194,7 @@ func (e *Engine) UnsubscribeAll(ctx context.Context, key im.UserKey) error {
 	if err := e.cfg.Lists.ClearWatching(ctx, key); err != nil {
 		return fmt.Errorf("clear subscriptions of %s: %w", key.User, err)
 	}
+	e.durable.cleared(key)
 	all := a.row.Watching
 	a.row.Watching = nil
 	e.quit(a, all)

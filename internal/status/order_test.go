@@ -165,14 +165,15 @@ func TestShow(t *testing.T) {
 // TestSE10_GraceThatEndsDuringAKick ends the grace of a phone while the kick is
 // being committed: the store must not remember it as lost.
 func TestSE10_GraceThatEndsDuringAKick(t *testing.T) {
-	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
-		e.cfg.Orders = &slowOrders{f, im.GraceBreak + time.Second}
+	worldWith(t, func(f *fakeStore, cfg *Config) {
+		cfg.Orders = &slowOrders{f, im.GraceBreak + time.Second}
+	}, func(t *testing.T, f *fakeStore, e *Engine) {
 		phone, _ := login(t, e, "bob", 1, im.Android)
 		e.Leave(key("bob"), 1, phone.Link, im.CauseBreak, 0)
 		if err := e.Kick(t.Context(), key("bob"), "operator"); err != nil {
 			t.Fatal(err)
 		}
-		if got := f.marks[markKey{key("bob"), im.Android}].State; got != im.MarkOut {
+		if got := f.markOn("bob", im.Android).State; got != im.MarkOut {
 			t.Errorf("acknowledged with mark %d, want %d", got, im.MarkOut)
 		}
 		if got := statusOf(t, restarted(t, f), "bob"); got != "bob UNLOGINED" {

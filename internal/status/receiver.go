@@ -99,10 +99,14 @@ func (a *account) seen(inst im.InstID) {
 // it can be written.
 func (e *Engine) read(ctx context.Context, key im.UserKey) (im.UserRow, error) {
 	row, err := e.cfg.Store.User(ctx, key)
-	if err == nil {
-		e.durable.overlay(key, row.Sessions)
+	if err != nil {
+		return row, err
 	}
-	return row, err
+	e.durable.overlay(key, row.Sessions)
+	if e.durable.clears(key) {
+		row.Watching = nil
+	}
+	return row, nil
 }
 
 // waitUnlock waits for an account's turn. It is called with the lock held and

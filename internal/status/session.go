@@ -67,7 +67,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	}
 	defer e.release(a)
 	now, since := e.wall(), e.Now()
-	forget := e.stale(a, now)
+	forget := e.stale(a, now) || e.durable.clears(l.User)
 	defer e.leaveFor(a, l)()
 	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
 	losers := l.Policy.Losers(a.row.Sessions, l.Platform, a.linked)
@@ -86,6 +86,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	a.remember(row)
 	if opening.Forget {
 		a.row.Watching = nil
+		e.durable.cleared(l.User)
 	}
 	link := link{id: e.links.Add(1), row: row, out: l.Out}
 	e.attach(a, link)
@@ -122,11 +123,9 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 	}
 	since := e.told(a, s)
 	if e.stale(a, e.wall()) && since < 0 {
-		if err := e.cfg.Lists.ClearWatching(ctx, s.UserKey); err != nil {
-			e.cfg.Log.Error("drop a stale subscription list", "err", err, "user", s.User)
-		}
 		e.unregister(a)
 		a.row.Watching = nil
+		e.durable.clear(s.UserKey)
 	}
 	if since <= e.muted.until(s.App) {
 		since = -1 // it may have missed more than came after its connection was lost
