@@ -35,7 +35,7 @@ func getStatus(ctx context.Context, k *call) ([]byte, error) {
 	}
 	k.c.out.hold()
 	defer k.c.out.release()
-	found, failed, err := k.c.g.cfg.Status.Status(ctx, k.sess.App, users)
+	found, failed, err := k.c.g.cfg.Status.StatusFor(ctx, k.sess.UserKey, users)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,9 @@ type Options struct {
 	Version string // of the program
 	Log     *slog.Logger
 
-	Listener net.Listener // to serve on, instead of the configuration's address; for tests
+	Listener net.Listener   // to serve on, instead of the configuration's address; for tests
+	Friends  status.Friends // who has whom as a friend, nil for nobody; for tests
+	Blocks   status.Blocks  // who has blocked whom, nil for nobody; for tests
 }
 
 // Open takes the data directory, opens the store, restores what is live and
@@ -90,7 +92,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 	if s.token, err = operatorToken(cfg.Data); err != nil {
 		return s, err
 	}
-	if err := s.build(ctx); err != nil {
+	if err := s.build(ctx, opt); err != nil {
 		return s, err
 	}
 	s.listener = opt.Listener
@@ -102,7 +104,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 const ownFiles = 128
 
 // build makes the parts that serve.
-func (s *Server) build(ctx context.Context) error {
+func (s *Server) build(ctx context.Context, opt Options) error {
 	secret, err := s.store.ServerSecret(ctx)
 	if err != nil {
 		return err
@@ -122,6 +124,7 @@ func (s *Server) build(ctx context.Context) error {
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: s.store, Accounts: accounts, Encode: wire.Encode,
+		Friends: opt.Friends, Blocks: opt.Blocks,
 		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
@@ -167,6 +170,9 @@ func (s *Server) listen(ctx context.Context) (err error) {
 
 // Addr gives the address that clients reach.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// StatusForTest gives the status engine.
+func (s *Server) StatusForTest() *status.Engine { return s.status }
 
 // Dev gives what -dev made, with the addresses of this run; nil without it.
 func (s *Server) Dev() *Dev {

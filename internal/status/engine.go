@@ -79,6 +79,8 @@ type Config struct {
 	Lists     Lists
 	Orders    Orders
 	Accounts  Accounts
+	Friends   Friends          // nil for none: nobody has friends
+	Blocks    Blocks           // nil for none: nobody is blocked
 	Encode    func(*im.Notice) // fills Item and Push; pure and quick
 	Rules     Rules
 	Retention time.Duration // a list outlives its owner's presence by this
@@ -93,15 +95,16 @@ type Config struct {
 // Engine is the status engine. Make one with [New], fill it with
 // [Engine.Restore], and keep [Engine.Run] running while it is used.
 type Engine struct {
-	cfg     Config
-	began   time.Time // set by New
-	links   atomic.Uint64
-	rev     atomic.Int64
-	stripes [stripes]stripe
-	timers  timers
-	durable durable
-	muted   muted
-	stats   stats
+	cfg      Config
+	began    time.Time // set by New
+	links    atomic.Uint64
+	rev      atomic.Int64
+	stripes  [stripes]stripe
+	timers   timers
+	durable  durable
+	muted    muted
+	switches switches
+	stats    stats
 }
 
 // New makes an engine in which everyone is Unlogined.

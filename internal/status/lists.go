@@ -97,6 +97,10 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 		add = slices.DeleteFunc(add, oneOf(evicted))
 	}
 	evicted = slices.DeleteFunc(evicted, func(u im.UserID) bool { return !slices.Contains(a.row.Watching, u) })
+	hidden, err := e.hiding(ctx, key, add)
+	if err != nil {
+		return nil, err
+	}
 	if err := e.clearList(ctx, a); err != nil {
 		return nil, err
 	}
@@ -112,10 +116,11 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 	}
 	a.row.Watching = list
 	e.quit(a, evicted)
+	a.judge(add, hidden)
 	if a.registered {
 		fresh := list[len(list)-len(add):]
 		for i, u := range fresh {
-			fresh[i] = e.watch(a, u, nil, 0)
+			fresh[i] = e.join(a, u, nil, 0)
 		}
 	}
 	return failed, nil
@@ -201,8 +206,10 @@ func (e *Engine) UnsubscribeAll(ctx context.Context, key im.UserKey) error {
 	return nil
 }
 
-// quit makes the account hear no more of users who left its list.
+// quit makes the account hear no more of users who left its list, unless they
+// are its friends.
 func (e *Engine) quit(a *account, users []im.UserID) {
+	users = slices.DeleteFunc(slices.Clone(users), a.befriends)
 	if len(users) == 0 {
 		return
 	}

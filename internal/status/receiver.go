@@ -27,6 +27,8 @@ type account struct {
 	links      []link      // the connections
 	registered bool        // receiver stands with everyone in row.Watching
 	receiver   receiver
+	circle     *circle // friends and who hides, nil while the switches for it are off
+	met        bool    // circle has been asked for
 }
 
 // link is one connection of an account.
@@ -233,17 +235,40 @@ func (a *account) publish() {
 	a.receiver.outs.Store(&outs)
 }
 
-// register makes the account hear of everyone in its list, and tells one of
-// its connections, where given, who changed from a time on, by
-// [Engine.Now].
+// register makes the account hear of everyone in its list, and of its friends
+// where they are known, and tells one of its connections, where given, who
+// changed from a time on, by [Engine.Now].
 func (e *Engine) register(a *account, out Outbox, since int64) {
 	if a.registered && out == nil {
 		return
 	}
 	for i, target := range a.row.Watching {
-		a.row.Watching[i] = e.watch(a, target, out, since)
+		a.row.Watching[i] = e.join(a, target, out, since)
+	}
+	if len(a.friends()) > 0 {
+		subscribed := oneOf(a.row.Watching)
+		for i, friend := range a.friends() {
+			if !subscribed(friend) {
+				a.circle.friends[i] = e.join(a, friend, out, since)
+			}
+		}
 	}
 	a.registered = true
+}
+
+// join is watch, unless target hides from the account.
+func (e *Engine) join(a *account, target im.UserID, out Outbox, since int64) im.UserID {
+	turned := out != nil && a.turned(target, since)
+	if turned {
+		since = -1
+	}
+	if !a.hidden(target) {
+		return e.watch(a, target, out, since)
+	}
+	if out != nil && since < 0 {
+		e.tellUnseen(im.UserKey{App: a.key.App, User: target}, out)
+	}
+	return target
 }
 
 // watch makes the account hear of target. If the target's status changed at
@@ -287,6 +312,9 @@ func (e *Engine) unregister(a *account) {
 	}
 	for _, target := range a.row.Watching {
 		e.unwatch(a, target)
+	}
+	for _, friend := range a.friends() {
+		e.unwatch(a, friend)
 	}
 	a.registered = false
 }

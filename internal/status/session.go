@@ -66,6 +66,9 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		return Attached{}, fmt.Errorf("load user %s: %w", l.User.User, err)
 	}
 	defer e.release(a)
+	if err := e.follow(ctx, a); err != nil {
+		return Attached{}, err
+	}
 	now, since := e.wall(), e.Now()
 	forget := e.stale(a, now) || e.durable.clears(l.User)
 	defer e.leaveFor(a, l)()
@@ -119,6 +122,9 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 	defer e.release(a)
 	row, err := e.alive(ctx, a, s)
 	if err != nil {
+		return Attached{}, err
+	}
+	if err := e.follow(ctx, a); err != nil {
 		return Attached{}, err
 	}
 	since := e.told(a, s)

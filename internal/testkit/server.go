@@ -31,6 +31,7 @@ type Server struct {
 	done   chan struct{}
 	log    *logBuffer
 	proxy  http.Header // of every handshake
+	circle *Circle     // friends and blocklists, nil for none
 
 	Dev *server.Dev
 }
@@ -60,6 +61,12 @@ func StartApps(t testing.TB, apps ...im.AppRow) *Server {
 func StartApp(t testing.TB, app im.AppRow, sets ...string) *Server {
 	t.Helper()
 	return start(&Server{t: t, memory: NewListener(), apps: []im.AppRow{app}, sets: sets})
+}
+
+// StartCircle is Start with friend lists and blocklists of the test's own.
+func StartCircle(t testing.TB, c *Circle, sets ...string) *Server {
+	t.Helper()
+	return start(&Server{t: t, memory: NewListener(), circle: c, sets: sets})
 }
 
 func start(s *Server) *Server {
@@ -118,6 +125,9 @@ func (s *Server) up() {
 	if s.memory != nil {
 		opt.Listener = s.memory
 	}
+	if s.circle != nil {
+		opt.Friends, opt.Blocks = s.circle, s.circle
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.Open(ctx, cfg, opt)
 	if err != nil {
@@ -125,6 +135,9 @@ func (s *Server) up() {
 		s.t.Fatal(err)
 	}
 	s.Dev, s.stop, s.done = srv.Dev(), cancel, make(chan struct{})
+	if s.circle != nil {
+		s.circle.Serve(srv.StatusForTest(), s.Dev.SDKAppID)
+	}
 	go func() {
 		defer close(s.done)
 		defer srv.Close()
