@@ -34,6 +34,7 @@ type command struct {
 	window   int  // which limited kind it is, or unlimited
 	changing bool // a repeat gets the first answer
 	itself   bool // the client gives it by itself, and takes no error well
+	own      bool // about oneself alone it needs no switch and is not counted [ST34]
 	serve    func(context.Context, *call) ([]byte, error)
 }
 
@@ -48,7 +49,7 @@ var commands = map[string]command{
 	wire.CmdHello:     {need: member, window: unlimited, itself: true, serve: acknowledge},
 
 	wire.CmdSetStatus:   {need: member, window: unlimited, changing: true, serve: setStatus},
-	wire.CmdGetStatus:   {need: statusy, window: windowQuery, serve: getStatus},
+	wire.CmdGetStatus:   {need: statusy, window: windowQuery, own: true, serve: getStatus},
 	wire.CmdSubscribe:   {need: statusy, window: windowSubscribe, changing: true, serve: subscribe},
 	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
 
@@ -155,6 +156,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 	before, again := s.answered(name, seq, k.req.Body)
 	if again && cmd.changing {
 		return before, nil
+	}
+	if cmd.own && k.aboutOneself() {
+		return cmd.serve(ctx, k)
 	}
 	set := &k.app.Settings
 	if cmd.need == statusy && (!set.StatusEdition || !set.StatusOn) {

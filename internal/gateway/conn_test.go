@@ -256,9 +256,9 @@ func TestSE8_LogoutThatIsNotCommittedIsNeverAcknowledged(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsDropped fills a connection whose peer does not read: its
+// TestSE22_SlowReaderIsDropped fills a connection whose peer does not read: its
 // statuses conflate, and too many answers end it.
-func TestSlowReaderIsDropped(t *testing.T) {
+func TestSE22_SlowReaderIsDropped(t *testing.T) {
 	g := newTestGateway(t, Limits{QueueBytes: 64 << 10, Write: 200 * time.Millisecond})
 	c, _ := tcpConn(t, g)
 	on, off := im.Status{General: im.Online}, im.Status{General: im.Unlogined}

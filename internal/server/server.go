@@ -125,7 +125,7 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: s.store, Accounts: accounts, Encode: wire.Encode,
 		Friends: opt.Friends, Blocks: opt.Blocks,
-		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
+		Rules: s.cfg.Rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
 		return err
@@ -322,8 +322,8 @@ func (s *Server) Close() {
 	}
 }
 
-// rules gives the status engine's times.
-func (c Config) rules() status.Rules {
+// Rules gives the status engine's times.
+func (c Config) Rules() status.Rules {
 	r := status.Rules{PushReachable: c.Status.PushReachable}
 	r.Grace[im.CauseBreak] = c.Grace.Close
 	r.Grace[im.CauseClose] = c.Grace.Left

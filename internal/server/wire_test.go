@@ -376,7 +376,7 @@ func TestST10_SwitchAndEdition(t *testing.T) {
 	}
 }
 
-func TestST14_ApplicationsAreApart(t *testing.T) {
+func TestST14_SE19_ApplicationsAreApart(t *testing.T) {
 	other := testkit.DevApp(nil)
 	other.ID = 1400000002
 	s := testkit.StartApps(t, testkit.DevApp(nil), other)

@@ -114,7 +114,7 @@ func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
 
 // A server killed at any moment has lost nothing that it acknowledged, and what
 // it was writing is there whole or not at all.
-func TestKillLosesNothingAcknowledged(t *testing.T) {
+func TestSE21_KillLosesNothingAcknowledged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "porchlight.db")
 	acked := make(map[im.UserID]string)
 	for cycle := range 4 {

@@ -85,6 +85,24 @@ func (c *Circle) changeBlocks(ctx context.Context, user im.UserID, users []im.Us
 	return e.BlocksChanged(ctx, im.UserKey{App: app, User: user}, users...)
 }
 
+// order carries one of these out by its name.
+func (c *Circle) order(ctx context.Context, verb string, user im.UserID, names []string) error {
+	users := make([]im.UserID, len(names))
+	for i, name := range names {
+		users[i] = im.UserID(name)
+	}
+	switch verb {
+	case "befriend":
+		return c.Befriend(ctx, user, users...)
+	case "unfriend":
+		return c.Unfriend(ctx, user, users...)
+	case "block":
+		return c.Block(ctx, user, users...)
+	default:
+		return c.Unblock(ctx, user, users...)
+	}
+}
+
 func without(list, users []im.UserID) []im.UserID {
 	return slices.DeleteFunc(slices.Clone(list), func(u im.UserID) bool { return slices.Contains(users, u) })
 }
