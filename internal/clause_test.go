@@ -13,10 +13,15 @@ import (
 // first two of the file's name, so that a reader of WI7 knows where to look.
 var clauseLine = regexp.MustCompile(`(?m)^- \*\*([A-Z]{2}\d+)\*\* `)
 
-// A test cites clauses by its name: TestWI7_Name or FuzzWI7_WI8_Name in Go, a
-// title beginning "WI7 " in TypeScript.
+// A script of testdata/scenario cites clauses in its first line, as in
+// "# ST1 ST4 the last logout turns a user off".
+var scenarioCitation = regexp.MustCompile(`^# ((?:[A-Z]{2}\d+ )+)`)
+
+// A test cites clauses by its name: TestWI7_Name or FuzzWI7_WI8_Name in Go, or
+// testWI7_Name where it is a row of a table that several tests run, and a title
+// beginning "WI7 " in TypeScript.
 var (
-	goCitation = regexp.MustCompile(`^(?:Test|Fuzz)((?:[A-Z]{2}\d+_)+)`)
+	goCitation = regexp.MustCompile(`^(?:[Tt]est|Fuzz)((?:[A-Z]{2}\d+_)+)`)
 	tsCitation = regexp.MustCompile("\\b(?:test|it|describe)\\b[^\\n'\"`]*\\(\\s*['\"`]([A-Z]{2}\\d+) ")
 )
 
@@ -80,6 +85,32 @@ func citations(t *testing.T) map[string][]string {
 		for _, id := range citedByTypeScript(text) {
 			cited[id] = append(cited[id], name)
 		}
+	}
+	for name, ids := range scenarios(t) {
+		for _, id := range ids {
+			cited[id] = append(cited[id], name)
+		}
+	}
+	return cited
+}
+
+// scenarios gives the clauses that each script cites.
+func scenarios(t *testing.T) map[string][]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "testdata", "scenario", "*.txt"))
+	if err != nil || len(paths) < 15 {
+		t.Fatalf("%d scenarios, want at least 15: %v", len(paths), err)
+	}
+	cited := map[string][]string{}
+	for _, path := range paths {
+		name := "testdata/scenario/" + filepath.Base(path)
+		text, _ := read(t, name)
+		m := scenarioCitation.FindStringSubmatch(text)
+		if m == nil {
+			t.Errorf("%s: the first line names no clause, as in # ST1 ST4 what it shows", name)
+			continue
+		}
+		cited[name] = strings.Fields(m[1])
 	}
 	return cited
 }

@@ -86,7 +86,7 @@ The other settings have their defaults: porchlight app settings
 	says(t, "app set 1400000002 limit.query= login.policy= name=new enabled=false", "new\n", "disabled", "All settings have their defaults")
 	says(t, "app set 1400000002 status.on=false enabled=true name=", "app-1400000002\n", "enabled", "status.on  false")
 	says(t, "app create -id 7 limit.window=9s", "Application 7, app-7, is made")
-	says(t, "app settings", "limit.window           5s       1s to 1h", "status.on              true     -")
+	says(t, "app settings", "limit.window              5s       1s to 1h", "status.on                 true     -")
 	says(t, "app admin add 7 root", "root is an administrator of application 7")
 	says(t, "app show 7", "administrators  root")
 	says(t, "app admin remove 7 root", "root is no administrator of application 7")

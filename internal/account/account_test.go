@@ -184,7 +184,7 @@ func TestApplicationsKnowTheirOwnAccountsOnly(t *testing.T) {
 	}
 }
 
-func TestUserIDsAreBytes(t *testing.T) {
+func TestSE18_UserIDsAreBytes(t *testing.T) {
 	d := account.New(newStore(key(1, "alice")))
 	exist(t, d, 1, "alice")
 	if got := exist(t, d, 1, "Alice", "alice ", "", "alice"); !slices.Equal(got, []bool{false, false, false, true}) {

@@ -21,6 +21,8 @@ type Settings struct {
 	StatusEdition bool `setting:"status.edition" doc:"The edition includes user status; without it clients refuse those calls (7013)."`
 	FriendNotices bool `setting:"status.friend_notices" doc:"Users are told of their friends' statuses without a subscription."`
 
+	HideFromBlocked bool `setting:"status.hide_from_blocked" doc:"Who is on a user's blocklist sees that user as logged out, always."`
+
 	Login          im.Policy `setting:"login.policy" doc:"Platforms a user may be logged in from at once: single, dual, triple or multi."`
 	NativeSessions int       `setting:"login.native_sessions" min:"1" max:"100" doc:"Sessions of a user on one native platform under multi."`
 	WebSessions    int       `setting:"login.web_sessions" min:"1" max:"100" doc:"Web sessions of a user."`

@@ -41,21 +41,22 @@ var values = map[string]struct {
 	text string
 	set  func(*app.Settings)
 }{
-	"status.on":             {"false", func(s *app.Settings) { s.StatusOn = false }},
-	"status.edition":        {"0", func(s *app.Settings) { s.StatusEdition = false }},
-	"status.friend_notices": {"true", func(s *app.Settings) { s.FriendNotices = true }},
-	"login.policy":          {"triple", func(s *app.Settings) { s.Login = im.PolicyTriple }},
-	"login.native_sessions": {"3", func(s *app.Settings) { s.NativeSessions = 3 }},
-	"login.web_sessions":    {"10", func(s *app.Settings) { s.WebSessions = 10 }},
-	"limit.query":           {"7", func(s *app.Settings) { s.MaxQuery = 7 }},
-	"limit.subscribe":       {"8", func(s *app.Settings) { s.MaxSubscribe = 8 }},
-	"limit.unsubscribe":     {"9", func(s *app.Settings) { s.MaxUnsubscribe = 9 }},
-	"limit.subscribed":      {"1000", func(s *app.Settings) { s.MaxSubscribed = 1000 }},
-	"limit.custom_bytes":    {"99", func(s *app.Settings) { s.MaxCustomBytes = 99 }},
-	"limit.calls":           {"0", func(s *app.Settings) { s.CallsPerWindow = 0 }},
-	"limit.window":          {"1m30s", func(s *app.Settings) { s.CallsWindow = 90 * time.Second }},
-	"rest.limited":          {"true", func(s *app.Settings) { s.RESTLimited = true }},
-	"limit.token_life":      {"4320h", func(s *app.Settings) { s.MaxTokenLife = 180 * 24 * time.Hour }},
+	"status.on":                {"false", func(s *app.Settings) { s.StatusOn = false }},
+	"status.edition":           {"0", func(s *app.Settings) { s.StatusEdition = false }},
+	"status.friend_notices":    {"true", func(s *app.Settings) { s.FriendNotices = true }},
+	"status.hide_from_blocked": {"true", func(s *app.Settings) { s.HideFromBlocked = true }},
+	"login.policy":             {"triple", func(s *app.Settings) { s.Login = im.PolicyTriple }},
+	"login.native_sessions":    {"3", func(s *app.Settings) { s.NativeSessions = 3 }},
+	"login.web_sessions":       {"10", func(s *app.Settings) { s.WebSessions = 10 }},
+	"limit.query":              {"7", func(s *app.Settings) { s.MaxQuery = 7 }},
+	"limit.subscribe":          {"8", func(s *app.Settings) { s.MaxSubscribe = 8 }},
+	"limit.unsubscribe":        {"9", func(s *app.Settings) { s.MaxUnsubscribe = 9 }},
+	"limit.subscribed":         {"1000", func(s *app.Settings) { s.MaxSubscribed = 1000 }},
+	"limit.custom_bytes":       {"99", func(s *app.Settings) { s.MaxCustomBytes = 99 }},
+	"limit.calls":              {"0", func(s *app.Settings) { s.CallsPerWindow = 0 }},
+	"limit.window":             {"1m30s", func(s *app.Settings) { s.CallsWindow = 90 * time.Second }},
+	"rest.limited":             {"true", func(s *app.Settings) { s.RESTLimited = true }},
+	"limit.token_life":         {"4320h", func(s *app.Settings) { s.MaxTokenLife = 180 * 24 * time.Hour }},
 }
 
 func TestEachSettingIsReadByItsName(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/app"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/status"
 	"github.com/porchlight-im/porchlight/internal/wire"
 )
 
@@ -20,6 +21,10 @@ func (g *Gateway) AppChanged(before, after *app.App) {
 	}
 	if listens(after) != listens(before) || before == after {
 		g.muteOrNot(after)
+	}
+	if to := switches(after); to != switches(before) || before == after {
+		g.cfg.Status.Switch(after.ID, to)
+		g.tasks.Go(func() { g.follow(after.ID) })
 	}
 	sessions := g.memory.ofApp(after.ID)
 	if before.Enabled && !after.Enabled {
@@ -58,6 +63,18 @@ func (g *Gateway) muteOrNot(a *app.App) {
 			g.cfg.Log.Error("tell statuses after a switch was turned on", "app", a.ID, "err", err)
 		}
 	})
+}
+
+// switches gives what an application says of friends and of who is blocked.
+func switches(a *app.App) status.Switches {
+	return status.Switches{FriendNotices: a.Settings.FriendNotices, HideFromBlocked: a.Settings.HideFromBlocked}
+}
+
+// follow has those who are connected follow their application's switches.
+func (g *Gateway) follow(id im.AppID) {
+	if err := g.cfg.Status.Follow(context.Background(), id); err != nil {
+		g.cfg.Log.Error("follow the switches of an application", "app", id, "err", err)
+	}
 }
 
 // news gives the pushes that tell clients what a change means for them.

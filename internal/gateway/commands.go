@@ -34,6 +34,7 @@ type command struct {
 	window   int  // which limited kind it is, or unlimited
 	changing bool // a repeat gets the first answer
 	itself   bool // the client gives it by itself, and takes no error well
+	own      bool // about oneself alone it needs no switch and is not counted [ST34]
 	serve    func(context.Context, *call) ([]byte, error)
 }
 
@@ -48,7 +49,7 @@ var commands = map[string]command{
 	wire.CmdHello:     {need: member, window: unlimited, itself: true, serve: acknowledge},
 
 	wire.CmdSetStatus:   {need: member, window: unlimited, changing: true, serve: setStatus},
-	wire.CmdGetStatus:   {need: statusy, window: windowQuery, serve: getStatus},
+	wire.CmdGetStatus:   {need: statusy, window: windowQuery, own: true, serve: getStatus},
 	wire.CmdSubscribe:   {need: statusy, window: windowSubscribe, changing: true, serve: subscribe},
 	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
 
@@ -109,7 +110,7 @@ func (c *conn) withinRate(name string) bool {
 	if name == wire.CmdHeartbeat {
 		burst *= 2
 	}
-	return c.rate.allow(c.g.cfg.Now().UnixNano(), int64(1e9/c.g.lim.CommandRate), burst)
+	return c.rate.allow(c.g.nanos(), int64(1e9/c.g.lim.CommandRate), burst)
 }
 
 // slowDown refuses a command over the rate. A client that does not heed that
@@ -155,6 +156,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 	before, again := s.answered(name, seq, k.req.Body)
 	if again && cmd.changing {
 		return before, nil
+	}
+	if cmd.own && k.aboutOneself() {
+		return cmd.serve(ctx, k)
 	}
 	set := &k.app.Settings
 	if cmd.need == statusy && (!set.StatusEdition || !set.StatusOn) {
@@ -210,13 +214,13 @@ func (c *conn) answerError(k *call, err error) {
 // the last one that is. In a browser that comes some time after the login's
 // answer, and an application expects no event before.
 func (c *conn) settle(name string, cmd command) {
-	if c.settling.Load() && name != wire.CmdLogin && (cmd.need != anyone && !cmd.itself || name == wire.CmdCommunities) {
+	if c.settling.Load() != 0 && name != wire.CmdLogin && (cmd.need != anyone && !cmd.itself || name == wire.CmdCommunities) {
 		c.settled()
 	}
 }
 
 func (c *conn) settled() {
-	if c.settling.CompareAndSwap(true, false) {
+	if c.settling.Swap(0) != 0 {
 		c.out.release()
 	}
 }

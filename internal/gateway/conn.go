@@ -27,15 +27,15 @@ type conn struct {
 	app      im.AppID
 	opcode   ws.OpCode  // of the frames it is sent
 	instance uint64     // a hash of which page or process of the client it is, 0 if it does not say
-	opened   int64      // Unix ms
+	opened   int64      // ms, by the engine's clock, as all below
 	peer     netip.Addr // the client's, for limits per address; none if a proxy does not say it
 
 	// Written by the read goroutine or the sweeper, read by all.
-	heard    atomic.Int64  // when the client was last heard, Unix ms
-	told     atomic.Int64  // it has received all that changed before, Unix ms
+	heard    atomic.Int64  // when the client was last heard
+	told     atomic.Int64  // it has received all that changed before, by the engine's clock
 	pinged   atomic.Int64  // when it was last pinged
 	good     atomic.Bool   // it has sent a good frame
-	settling atomic.Bool   // it has just logged in: statuses wait until it is ready for them
+	settling atomic.Int64  // since when statuses wait for a client that has just logged in, ms; 0 once it is ready
 	cause    atomic.Uint32 // why it ends, an im.Cause; the first one stands
 	until    atomic.Int64  // when the sweeper closes it for good, 0 for not yet
 	session  atomic.Pointer[session]

@@ -260,9 +260,9 @@ func TestSE8_LogoutThatIsNotCommittedIsNeverAcknowledged(t *testing.T) {
 	}
 }
 
-// TestSlowReaderIsDropped fills a connection whose peer does not read: its
+// TestSE22_SlowReaderIsDropped fills a connection whose peer does not read: its
 // statuses conflate, and too many answers end it.
-func TestSlowReaderIsDropped(t *testing.T) {
+func TestSE22_SlowReaderIsDropped(t *testing.T) {
 	g := newTestGateway(t, Limits{QueueBytes: 64 << 10, Write: 200 * time.Millisecond})
 	c, _ := tcpConn(t, g)
 	on, off := im.Status{General: im.Online}, im.Status{General: im.Unlogined}
@@ -405,5 +405,27 @@ func BenchmarkDeliver1000(b *testing.B) {
 			o.flush()
 		}
 		g.flush.ready = g.flush.ready[:0]
+	}
+}
+
+// TestSE9_SE15_WallClockThatIsSetHoldsNobodyBack sets the wall clock while a
+// connection rests: it is neither found silent nor refused for its rate.
+func TestSE9_SE15_WallClockThatIsSetHoldsNobodyBack(t *testing.T) {
+	var off time.Duration
+	g := newTestGateway(t, Limits{CommandRate: 1_000_000, CommandBurst: 1})
+	g.cfg.Now = func() time.Time { return time.Now().Round(0).Add(off) }
+	c, _ := tcpConn(t, g)
+	c.good.Store(true)
+	for _, off = range []time.Duration{0, time.Hour, -time.Hour} {
+		if c.due(g.now()) {
+			t.Errorf("the clock set by %s: a connection that was heard just now is due", off)
+		}
+		allowed := false
+		for i := 0; i < 1_000_000 && !allowed; i++ { // a command is allowed each microsecond
+			allowed = c.withinRate("openim.getmsg")
+		}
+		if !allowed {
+			t.Errorf("the clock set by %s: no command is within the rate any more", off)
+		}
 	}
 }

@@ -56,7 +56,7 @@ func (f *flusher) later(o *outbox, at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.count == 0 {
-		p.at = f.g.cfg.Now().UnixNano() / int64(pacerSlot)
+		p.at = f.g.nanos() / int64(pacerSlot)
 		select {
 		case p.start <- struct{}{}:
 		default:
@@ -129,7 +129,7 @@ func (f *flusher) turn(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		f.advance(f.g.cfg.Now().UnixNano() / int64(pacerSlot))
+		f.advance(f.g.nanos() / int64(pacerSlot))
 	}
 }
 

@@ -77,7 +77,7 @@ type Config struct {
 	Origins  []string // exact Origin values that are let in; none = all
 	Proxies  Proxies  // reverse proxies that are believed
 	Metrics  prometheus.Registerer
-	Now      func() time.Time
+	Now      func() time.Time // the wall clock; unless set, time.Now
 	Log      *slog.Logger
 }
 
@@ -274,5 +274,9 @@ func (g *Gateway) Drain(ctx context.Context) {
 	g.work.stop()
 }
 
-// now gives the time in Unix milliseconds.
-func (g *Gateway) now() int64 { return g.cfg.Now().UnixMilli() }
+// now gives the time in milliseconds by the engine's clock, which is never set: all
+// that lasts is measured by it.
+func (g *Gateway) now() int64 { return g.cfg.Status.Now() }
+
+// nanos gives the same clock's time in nanoseconds, from a beginning of its own.
+func (g *Gateway) nanos() int64 { return int64(g.cfg.Status.Steady()) }

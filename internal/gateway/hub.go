@@ -116,10 +116,11 @@ func (g *Gateway) sweep(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := g.now()
-		due = g.hub.pick(due[:0], func(c *conn) bool { return c.due(now) })
+		wall := g.cfg.Now().Unix()
+		due = g.hub.pick(due[:0], func(c *conn) bool { return c.due(now) || c.expired(wall) != nil })
 		var expired []*session
 		for i, c := range due {
-			if s := c.expired(now); s != nil {
+			if s := c.expired(wall); s != nil {
 				expired = append(expired, s)
 			}
 			c.tend(now)
@@ -138,7 +139,7 @@ func (g *Gateway) sweep(ctx context.Context) {
 func (c *conn) due(now int64) bool {
 	until := c.until.Load()
 	return until != 0 && until <= now || now >= c.deadAt() || now >= c.pinged.Load()+c.g.lim.Ping.Milliseconds() ||
-		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.expired(now) != nil || c.settling.Load()
+		!c.good.Load() && now >= c.opened+c.g.lim.PreLogin.Milliseconds() || c.settling.Load() != 0
 }
 
 // deadAt gives when the client is lost if nothing more is heard.
@@ -150,9 +151,10 @@ func (c *conn) deadAt() int64 {
 	return c.heard.Load() + dead.Milliseconds()
 }
 
-// expired gives the session if it still stands and its UserSig is over.
-func (c *conn) expired(now int64) *session {
-	if s := c.session.Load(); s != nil && s.cause() == im.CauseNone && now/1000 > s.Expires {
+// expired gives the session if it still stands and its UserSig is over at a Unix
+// second of the wall clock.
+func (c *conn) expired(wall int64) *session {
+	if s := c.session.Load(); s != nil && s.cause() == im.CauseNone && wall > s.Expires {
 		return s
 	}
 	return nil
@@ -163,7 +165,7 @@ const settleMost = 1000
 
 // tend does what is due to a connection.
 func (c *conn) tend(now int64) {
-	if s := c.session.Load(); s != nil && now-s.Opened >= settleMost {
+	if since := c.settling.Load(); since != 0 && now-since >= settleMost {
 		c.settled()
 	}
 	switch until := c.until.Load(); {

@@ -123,7 +123,7 @@ func (k *call) opened(at status.Attached, own *opening) {
 		KeyID: ses.KeyID, Issued: ses.Issued, Opened: ses.Opened, Expires: ses.Expires,
 	})})
 	own.s = s
-	if k.c.settling.CompareAndSwap(false, true) {
+	if k.c.settling.CompareAndSwap(0, g.now()) {
 		k.c.out.hold() // until it has settled
 	}
 	k.bind(s, at)

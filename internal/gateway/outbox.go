@@ -292,7 +292,7 @@ func (o *outbox) collectStatuses(b []byte) []byte {
 	step := int64(g.lim.Tick)
 	var few [8]*im.Notice // more are rare: they take memory of their own
 	for !o.lane.empty() {
-		now := g.cfg.Now().UnixNano()
+		now := g.nanos()
 		if !o.pace.allow(now, step, g.lim.Burst) {
 			if !o.paced {
 				o.paced = true

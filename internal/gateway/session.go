@@ -297,7 +297,7 @@ func (c *conn) stands(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if c.g.now()/1000 > s.Expires || !a.Key(s.KeyID) {
+	if c.g.cfg.Now().Unix() > s.Expires || !a.Key(s.KeyID) {
 		c.g.endSession(ctx, s, im.CauseExpiry)
 		return &status.Ended{Cause: im.CauseExpiry}
 	}

@@ -35,7 +35,7 @@ func getStatus(ctx context.Context, k *call) ([]byte, error) {
 	}
 	k.c.out.hold()
 	defer k.c.out.release()
-	found, failed, err := k.c.g.cfg.Status.Status(ctx, k.sess.App, users)
+	found, failed, err := k.c.g.cfg.Status.StatusFor(ctx, k.sess.UserKey, users)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +78,22 @@ func unsubscribe(ctx context.Context, k *call) ([]byte, error) {
 		return nil, err
 	}
 	return k.answerFailed(failed), nil
+}
+
+// aboutOneself reports whether a list of users names nobody but the session's
+// own.
+func (k *call) aboutOneself() bool {
+	const most = 4 * im.MaxUserIDBytes // a longer body names more, or is nothing to hurry for
+	var body wire.Targets
+	if len(k.req.Body) > most || wire.DecodeBody(k.req.Body, &body) != nil {
+		return false
+	}
+	for _, u := range body.Users {
+		if u != k.sess.User {
+			return false
+		}
+	}
+	return len(body.Users) > 0
 }
 
 // targets reads a list of users, at least one and at most so many.

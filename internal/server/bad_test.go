@@ -130,13 +130,16 @@ func TestWI20_SocketsThatBreakTheProtocol(t *testing.T) {
 	}
 }
 
-func TestWI21_CommandsBeforeTheLogin(t *testing.T) {
+func TestWI21_SE16_CommandsBeforeTheLogin(t *testing.T) {
 	s := testkit.StartTCP(t)
 	c := s.Connect("alice")
 	for _, command := range []string{"im_open_status.ws_get_user_status", "openim.getmsg", "no.such"} {
 		if a := c.Call(command, map[string]any{"To_Account": []string{"bob"}}); a.Code != 6014 {
 			t.Errorf("%s: %d %s", command, a.Code, a.Info)
 		}
+	}
+	for _, command := range []string{"heartbeat.alive", "im_open_status.wslogout"} {
+		c.Must(command, struct{}{})
 	}
 	c.MustLogin()
 }

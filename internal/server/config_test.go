@@ -99,12 +99,16 @@ func TestEverySettingCanBeSetInThreeWays(t *testing.T) {
 			reflect.String: "json", reflect.Slice: "[json]", reflect.Int: "77", reflect.Float64: "7.5", reflect.Int64: "26s",
 		}[v.Kind()]
 		switch {
+		case v.Kind() == reflect.Bool:
+			value = fmt.Sprint(!v.Bool())
 		case path == "limits.prelogin" || value == "":
 			value = "11s"
 		case path == "gateway.proxies":
 			value = "[10.0.0.0/8]"
 		case path == "store.dsn":
 			value = "postgres://porchlight@db.example.com/porchlight"
+		case path == "rest.rates":
+			value = "[im_open_login_svc/kick=77]"
 		}
 		var doc strings.Builder
 		names := strings.Split(path, ".")

@@ -282,7 +282,7 @@ func TestOpenSaysWhatStandsInItsWay(t *testing.T) {
 	open(t, dir, withDev) // what failed has let go of the directory
 }
 
-func TestSecretsAreNotLogged(t *testing.T) {
+func TestSE20_SecretsAreNotLogged(t *testing.T) {
 	s, log, err := tryOpen(t, t.TempDir(), withDev)
 	if err != nil {
 		t.Fatal(err)

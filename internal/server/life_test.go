@@ -173,6 +173,7 @@ func TestST2_WI3_WI4_RestartWithinGraceIsSeenByNobody(t *testing.T) {
 		s.Restart()
 		time.Sleep(14 * time.Second)
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE busy") // what she missed nobody knows any more: she is told again
 		if got := alice.Query("bob")[0].String(); got != "bob ONLINE busy" {
 			t.Errorf("within the grace a query says %s", got)
 		}
@@ -185,6 +186,7 @@ func TestST2_WI3_WI4_RestartWithinGraceIsSeenByNobody(t *testing.T) {
 
 		s.Restart()
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE still subscribed")
 		at := time.Now()
 		alice.Sees("bob UNLOGINED")
 		if d := since(at); d != 15*time.Second {
@@ -227,6 +229,7 @@ func TestSE10_RevocationEndsSessionsAndUserSigs(t *testing.T) {
 			return st.Revoke(ctx, im.Order{User: im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, Before: now})
 		})
 		alice = s.MustReturn(alice)
+		alice.Sees("bob ONLINE")
 		back := s.MustReturn(bob)
 		if kind := back.Kicked(); kind != 3 {
 			t.Errorf("KickType %d, want 3", kind)
@@ -348,5 +351,24 @@ func TestST12_PaceOfNotices(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		alice.SeesNothing()
+	})
+}
+
+// TestST3_ClockSetBackAcrossARestart starts on a store in which the last custom
+// status seems to be of the future: one that is acknowledged now must still be kept.
+func TestST3_ClockSetBackAcrossARestart(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testkit.Server) {
+		_, bob := pair(t, s)
+		future := time.Now().Add(time.Hour).UnixMicro()
+		s.RestartWith(func(ctx context.Context, st *store.Store) error {
+			user := im.UserKey{App: s.Dev.SDKAppID, User: "bob"}
+			return st.SaveLive(ctx, nil, []im.CustomRow{{User: user, Rev: future}})
+		})
+		bob = s.MustReturn(bob)
+		bob.SetCustom("kept")
+		s.Restart()
+		if got := s.Login("alice").Query("bob")[0].String(); got != "bob ONLINE kept" {
+			t.Errorf("after the restart: %s", got)
+		}
 	})
 }

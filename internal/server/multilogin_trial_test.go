@@ -60,7 +60,6 @@ type watcher struct {
 	session *testkit.Client // its A2Key alone is used
 	k       *socket
 	since   time.Time // when k was opened
-	gap     bool      // it was away at a restart, after which it is not told what it missed before
 	view    string    // the latest status of bob's that came on any socket
 }
 
@@ -358,7 +357,6 @@ func (tr *trial) restart() {
 		l.said, l.head = nil, nil // it remembers no answers
 	}
 	for _, w := range tr.watchers {
-		w.gap = w.gap || w.k == nil
 		w.k = nil
 	}
 	tr.judge = tr.wrap(tr.s.MustReturn(tr.judge.Client))

@@ -60,7 +60,9 @@ type Options struct {
 	Version string // of the program
 	Log     *slog.Logger
 
-	Listener net.Listener // to serve on, instead of the configuration's address; for tests
+	Listener net.Listener   // to serve on, instead of the configuration's address; for tests
+	Friends  status.Friends // who has whom as a friend, nil for nobody; for tests
+	Blocks   status.Blocks  // who has blocked whom, nil for nobody; for tests
 }
 
 // Open takes the data directory, opens the store, restores what is live and
@@ -92,7 +94,7 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 	if s.token, err = operatorToken(cfg.Data); err != nil {
 		return s, err
 	}
-	if err := s.build(ctx); err != nil {
+	if err := s.build(ctx, opt); err != nil {
 		return s, err
 	}
 	s.listener = opt.Listener
@@ -104,12 +106,16 @@ func Open(ctx context.Context, cfg Config, opt Options) (s *Server, err error) {
 const ownFiles = 128
 
 // build makes the parts that serve.
-func (s *Server) build(ctx context.Context) error {
+func (s *Server) build(ctx context.Context, opt Options) error {
 	secret, err := s.store.ServerSecret(ctx)
 	if err != nil {
 		return err
 	}
 	epoch, err := s.store.NextEpoch(ctx, time.Now())
+	if err != nil {
+		return err
+	}
+	rev, err := s.store.LastRev(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +126,8 @@ func (s *Server) build(ctx context.Context) error {
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: accounts, Accounts: accounts, Encode: wire.Encode,
-		Rules: s.cfg.rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Log: s.log,
+		Friends: opt.Friends, Blocks: opt.Blocks,
+		Rules: s.cfg.Rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
 		return err
@@ -168,6 +175,9 @@ func (s *Server) listen(ctx context.Context) (err error) {
 
 // Addr gives the address that clients reach.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// StatusForTest gives the status engine.
+func (s *Server) StatusForTest() *status.Engine { return s.status }
 
 // Dev gives what -dev made, with the addresses of this run; nil without it.
 func (s *Server) Dev() *Dev {
@@ -318,8 +328,8 @@ func (s *Server) Close() {
 	}
 }
 
-// rules gives the status engine's times.
-func (c Config) rules() status.Rules {
+// Rules gives the status engine's times.
+func (c Config) Rules() status.Rules {
 	r := status.Rules{PushReachable: c.Status.PushReachable}
 	r.Grace[im.CauseBreak] = c.Grace.Close
 	r.Grace[im.CauseClose] = c.Grace.Left

@@ -196,6 +196,7 @@ func TestSE7_LoginAnewOnASocketThatFailsLeavesNoGhost(t *testing.T) {
 			return st.Revoke(ctx, im.Order{User: im.UserKey{App: s.Dev.SDKAppID, User: "bob"}, Before: time.Now().Add(-time.Hour).Unix()})
 		})
 		alice, bob = s.MustReturn(alice), s.MustReturn(bob)
+		alice.Sees("bob ONLINE")
 		bob.A2 = ""
 		if a := bob.TryLogin(s.UserSigFor("bob", time.Now().Add(-2*time.Hour), 100*time.Hour)); a.Code != 70001 {
 			t.Fatalf("%d, want 70001", a.Code)
@@ -228,6 +229,7 @@ func TestST2_PageClosedAfterARestartIsSeenAtOnce(t *testing.T) {
 			alice.Subscribe("bob")
 			s.Restart()
 			alice, bob = s.MustReturn(alice), s.MustReturn(bob)
+			alice.Sees("bob ONLINE")
 			if login {
 				loginAnew(t, s, bob)
 			}
@@ -250,6 +252,7 @@ func TestST2_RestartWaitsForEveryDevice(t *testing.T) {
 		s.Restart()
 		at := time.Now()
 		alice, bob = s.MustReturn(alice), s.MustReturn(bob)
+		alice.Sees("bob ONLINE")
 		bob.Close(1001)
 		time.Sleep(10 * time.Second)
 		alice.SeesNothing()

@@ -20,7 +20,7 @@ func pair(t *testing.T, s *testkit.Server) (alice, bob *testkit.Client) {
 	return alice, bob
 }
 
-func TestST3_ST4_WatcherSeesEveryChange(t *testing.T) {
+func TestST3_ST4_ST17_WatcherSeesEveryChange(t *testing.T) {
 	s := testkit.StartTCP(t)
 	alice, bob := pair(t, s)
 	alice.Subscribe("bob")

@@ -361,7 +361,7 @@ func TestST10_SwitchAndEdition(t *testing.T) {
 		alice := s.Login("alice")
 		alice.Sees("alice ONLINE")
 		for _, command := range []string{"ws_get_user_status", "ws_status_subscribe", "ws_status_unsubscribe"} {
-			a := alice.Call("im_open_status."+command, map[string]any{"To_Account": []string{"alice"}})
+			a := alice.Call("im_open_status."+command, map[string]any{"To_Account": []string{"bob"}})
 			if a.Code != want {
 				t.Errorf("%s without %s: %d, want %d", command, setting, a.Code, want)
 			}
@@ -376,7 +376,7 @@ func TestST10_SwitchAndEdition(t *testing.T) {
 	}
 }
 
-func TestST14_ApplicationsAreApart(t *testing.T) {
+func TestST14_SE19_ApplicationsAreApart(t *testing.T) {
 	other := testkit.DevApp(nil)
 	other.ID = 1400000002
 	s := testkit.StartApps(t, testkit.DevApp(nil), other)

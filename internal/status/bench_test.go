@@ -50,13 +50,13 @@ func BenchmarkFanOut(b *testing.B) {
 func BenchmarkStep(b *testing.B) {
 	r := DefaultRules()
 	u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
-	step(u, event{kind: evAttach, inst: 1, link: 1}, 1, &r)
+	step(u, event{kind: evAttach, inst: 1, link: 1}, at(1), &r)
 	b.ReportAllocs()
 	for i := int64(1); b.Loop(); i++ {
 		text := "a"
 		if i%2 == 0 {
 			text = "b"
 		}
-		step(u, event{kind: evCustom, custom: text}, i, &r)
+		step(u, event{kind: evCustom, custom: text}, at(i), &r)
 	}
 }

@@ -34,24 +34,29 @@ type user struct {
 	custom   string    // shown only while Online
 	shown    im.Status // what all have been told
 	seq      uint64    // of the latest version
-	changed  int64     // when shown last changed, Unix ms
+	changed  int64     // when shown last changed, steady ms
 	shell              // the shell's own; the core never looks
 }
 
+// moment is one time by two clocks, in milliseconds. steady never jumps: it times
+// graces and orders changes. wall is what people and the store read, may be set
+// back or forward, and times what lasts for days.
+type moment struct{ steady, wall int64 }
+
 // session is one session that makes its user Online.
 type session struct {
-	inst     im.InstID // 0: one of a process that ended, or one that ended with a grace
+	inst     im.InstID // 0: one of a process that ended, or (final is MarkOut) one that ended for good
 	platform im.Platform
 	link     uint64       // the socket beneath it, 0 for none
-	until    int64        // end of its grace, Unix ms; 0 while its socket lives
+	until    int64        // end of its grace, steady ms; 0 while its socket lives
 	final    im.MarkState // what its platform's mark becomes if nobody returns
-	told     int64        // its lost socket had received all that changed before, Unix ms
+	told     int64        // its lost socket had received all that changed before, steady ms
 }
 
 // mark is [im.Mark] without its names.
 type mark struct {
 	state im.MarkState
-	at    int64
+	at    int64 // Unix ms
 }
 
 // marks holds a mark for each platform, laid out to be small.
@@ -64,11 +69,11 @@ func (m *marks) get(p im.Platform) mark { return mark{m.state[p], m.at[p]} }
 
 func (m *marks) set(p im.Platform, to mark) { m.state[p], m.at[p] = to.state, to.at }
 
-// lostPush calls f with the time of each mark that may make its user Offline.
-func (m *marks) lostPush(f func(at int64)) {
+// lostPush calls f for each mark that may make its user Offline.
+func (m *marks) lostPush(f func(p im.Platform, at int64)) {
 	for p, state := range m.state {
 		if state == im.MarkLost && im.Platform(p).HasPush() {
-			f(m.at[p])
+			f(im.Platform(p), m.at[p])
 		}
 	}
 }
@@ -104,14 +109,14 @@ type effects struct {
 	prev    im.Status // what shown was before
 	marks   []im.Mark // to be kept for good, without Rev
 	cleared bool      // the custom status was cleared, for good too
-	wake    int64     // when time alone may change something, 0 for never
+	wake    moment    // when either clock alone may change something, 0 for never
 }
 
 // step applies an event to a user and says what follows. It is pure: its
 // outcome depends on its arguments alone.
-func step(u *user, ev event, now int64, r *Rules) effects {
+func step(u *user, ev event, now moment, r *Rules) effects {
 	var fx effects
-	u.expire(now, &fx)
+	u.expire(now, r, &fx)
 	switch ev.kind {
 	case evTick:
 	case evAttach:
@@ -130,20 +135,28 @@ func step(u *user, ev event, now int64, r *Rules) effects {
 	return fx
 }
 
-// expire drops the sessions whose grace is over.
-func (u *user) expire(now int64, fx *effects) {
+// expire drops the sessions whose grace is over, and forgets for good who was lost
+// for too long: the clock may be set back.
+func (u *user) expire(now moment, r *Rules, fx *effects) {
 	for i := 0; i < len(u.sessions); {
 		s := u.sessions[i]
-		if s.until == 0 || s.until > now {
+		if s.until == 0 || s.until > now.steady {
 			i++
 			continue
 		}
 		u.remove(i)
-		u.leave(s.platform, s.final, now, fx)
+		if s.final != im.MarkOut { // or it was marked when it ended
+			u.leave(s.platform, s.final, now, fx)
+		}
 	}
+	u.marks.lostPush(func(p im.Platform, at int64) {
+		if now.wall >= at+r.PushReachable.Milliseconds() {
+			u.mark(p, im.MarkOut, at, fx)
+		}
+	})
 }
 
-func (u *user) attach(ev event, now int64, fx *effects) {
+func (u *user) attach(ev event, now moment, fx *effects) {
 	i := u.find(ev.inst)
 	if i < 0 {
 		u.sessions = append(u.sessions, session{inst: ev.inst, platform: ev.platform})
@@ -151,25 +164,27 @@ func (u *user) attach(ev event, now int64, fx *effects) {
 	}
 	s := &u.sessions[i]
 	s.link, s.until, s.told = ev.link, 0, 0
-	u.mark(ev.platform, im.MarkLive, now, fx)
+	u.mark(ev.platform, im.MarkLive, now.wall, fx)
 	u.awaitNone(ev)
 }
 
 // awaitNone drops what stands for the sessions on a platform from before the
-// start, where none of them may return any more.
-func (u *user) awaitNone(ev event) {
+// start, where none of them may return any more, and reports whether it was there.
+func (u *user) awaitNone(ev event) (there bool) {
 	for i := 0; i < len(u.sessions); {
 		if s := u.sessions[i]; s.inst == 0 && s.platform == ev.platform && s.final == im.MarkLost && !ev.others {
 			u.remove(i)
+			there = true
 			continue
 		}
 		i++
 	}
+	return there
 }
 
 // detach begins the grace of a session whose socket ended. A socket that was
 // replaced before it ended says nothing about its session.
-func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
+func (u *user) detach(ev event, now moment, r *Rules, fx *effects) {
 	i := u.find(ev.inst)
 	if i < 0 || u.sessions[i].link != ev.link {
 		return
@@ -177,7 +192,7 @@ func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
 	s := &u.sessions[i]
 	s.link, s.told, s.final = 0, ev.told, im.MarkLost
 	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
-		s.until = now + g
+		s.until = now.steady + g
 		return
 	}
 	p := s.platform
@@ -186,28 +201,33 @@ func (u *user) detach(ev event, now int64, r *Rules, fx *effects) {
 }
 
 // end takes a session away for good. Where it was the only one that could have
-// been there before the process started, so is what stands for that.
-func (u *user) end(ev event, now int64, r *Rules, fx *effects) {
-	if i := u.find(ev.inst); i >= 0 {
+// been there before the process started, so is what stands for that. Who was not
+// there any more gets no grace.
+func (u *user) end(ev event, now moment, r *Rules, fx *effects) {
+	i := u.find(ev.inst)
+	there := i >= 0
+	if there {
 		u.remove(i)
 	}
-	u.awaitNone(ev)
+	there = u.awaitNone(ev) || there
 	u.leave(ev.platform, im.MarkOut, now, fx)
-	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
-		u.sessions = append(u.sessions, session{platform: ev.platform, until: now + g, final: im.MarkOut})
+	if g := r.Grace[ev.cause].Milliseconds(); g > 0 && there {
+		u.sessions = append(u.sessions, session{platform: ev.platform, until: now.steady + g, final: im.MarkOut})
 	}
 }
 
 // restore makes the user what they were when the last process ended: live
 // where a mark says so, until the grace for that is over.
-func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
+func (u *user) restore(ev event, now moment, r *Rules, fx *effects) {
 	for _, m := range ev.marks {
 		u.marks.set(m.Platform, mark{state: m.State, at: m.At})
-		if m.State == im.MarkLive {
-			u.sessions = append(u.sessions, session{
-				platform: m.Platform, final: im.MarkLost,
-				until: now + r.Grace[im.CauseNode].Milliseconds(),
-			})
+		if m.State != im.MarkLive {
+			continue
+		}
+		if g := r.Grace[im.CauseNode].Milliseconds(); g > 0 {
+			u.sessions = append(u.sessions, session{platform: m.Platform, final: im.MarkLost, until: now.steady + g})
+		} else {
+			u.leave(m.Platform, im.MarkLost, now, fx)
 		}
 	}
 	if len(u.sessions) > 0 {
@@ -217,33 +237,34 @@ func (u *user) restore(ev event, now int64, r *Rules, fx *effects) {
 	}
 }
 
-// leave marks a platform as left, unless another session is still there.
-func (u *user) leave(p im.Platform, state im.MarkState, now int64, fx *effects) {
+// leave marks a platform as left, unless another session is still there. The grace
+// of one that ended for good is none.
+func (u *user) leave(p im.Platform, state im.MarkState, now moment, fx *effects) {
 	for i := range u.sessions {
-		if u.sessions[i].platform == p {
+		if s := &u.sessions[i]; s.platform == p && s.final != im.MarkOut {
 			return
 		}
 	}
-	u.mark(p, state, now, fx)
+	u.mark(p, state, now.wall, fx)
 }
 
 // mark sets a platform's mark; a mark that says nothing new is not written.
-func (u *user) mark(p im.Platform, state im.MarkState, now int64, fx *effects) {
+func (u *user) mark(p im.Platform, state im.MarkState, at int64, fx *effects) {
 	if u.marks.get(p).state == state {
 		return
 	}
-	u.marks.set(p, mark{state: state, at: now})
-	fx.marks = append(fx.marks, im.Mark{User: u.key, Platform: p, State: state, At: now})
+	u.marks.set(p, mark{state: state, at: at})
+	fx.marks = append(fx.marks, im.Mark{User: u.key, Platform: p, State: state, At: at})
 }
 
 // show computes the status and, where it differs from what all were told,
 // gives it the next version. What the store remembers is no news.
-func (u *user) show(k kind, now int64, r *Rules, fx *effects) {
+func (u *user) show(k kind, now moment, r *Rules, fx *effects) {
 	s := im.Status{General: u.general(now, r)}
 	switch {
 	case s.General == im.Online:
 		s.Custom = u.custom
-	case u.shown.General == im.Online && u.custom != "":
+	case u.custom != "":
 		u.custom, fx.cleared = "", true
 	}
 	if s == u.shown {
@@ -255,17 +276,17 @@ func (u *user) show(k kind, now int64, r *Rules, fx *effects) {
 	}
 	fx.changed = true
 	u.seq++
-	u.changed = now
+	u.changed = now.steady
 }
 
 // general computes the general status.
-func (u *user) general(now int64, r *Rules) im.General {
+func (u *user) general(now moment, r *Rules) im.General {
 	if len(u.sessions) > 0 {
 		return im.Online
 	}
 	general := im.Unlogined
-	u.marks.lostPush(func(at int64) {
-		if now < at+r.PushReachable.Milliseconds() {
+	u.marks.lostPush(func(_ im.Platform, at int64) {
+		if now.wall < at+r.PushReachable.Milliseconds() {
 			general = im.Offline
 		}
 	})
@@ -273,18 +294,17 @@ func (u *user) general(now int64, r *Rules) im.General {
 }
 
 // nextWake says when time alone may change the status.
-func (u *user) nextWake(now int64, r *Rules) int64 {
-	var wake int64
-	soonest := func(t int64) {
-		if t > now && (wake == 0 || t < wake) {
-			wake = t
+func (u *user) nextWake(now moment, r *Rules) (wake moment) {
+	soonest := func(wake *int64, now, t int64) {
+		if t > now && (*wake == 0 || t < *wake) {
+			*wake = t
 		}
 	}
 	for i := range u.sessions {
-		soonest(u.sessions[i].until)
+		soonest(&wake.steady, now.steady, u.sessions[i].until)
 	}
 	if u.shown.General == im.Offline {
-		u.marks.lostPush(func(at int64) { soonest(at + r.PushReachable.Milliseconds()) })
+		u.marks.lostPush(func(_ im.Platform, at int64) { soonest(&wake.wall, now.wall, at+r.PushReachable.Milliseconds()) })
 	}
 	return wake
 }

@@ -95,14 +95,25 @@ func TestST1_StatusIsComputedFromHistory(t *testing.T) {
 			}
 			n.events, n.at = append(n.events, ev), append(n.at, now)
 			before := u.shown
-			fx := step(u, ev, now, &n.rules)
+			fx := step(u, ev, at(now), &n.rules)
 			checkStep(t, u, fx, before, &lastSeq, n.online(now))
-			if fx.wake != 0 && fx.wake <= now {
-				t.Fatalf("wake %d is not after %d", fx.wake, now)
+			if fx.soonest() != 0 && fx.soonest() <= now {
+				t.Fatalf("wake %d is not after %d", fx.soonest(), now)
 			}
-			checkWake(t, u, n, now, fx.wake)
+			checkWake(t, u, n, now, fx.soonest())
 		}
 	})
+}
+
+// at is a moment at which both clocks show the same.
+func at(ms int64) moment { return moment{steady: ms, wall: ms} }
+
+// soonest gives the wake of both clocks, while they show the same.
+func (fx effects) soonest() int64 {
+	if fx.wake.steady == 0 || fx.wake.wall != 0 && fx.wake.wall < fx.wake.steady {
+		return fx.wake.wall
+	}
+	return fx.wake.steady
 }
 
 // checkStep checks what must hold after every step.
@@ -131,7 +142,7 @@ func checkWake(t *rapid.T, u *user, n *naive, now, wake int64) {
 	if n.online(wake-1) != n.online(now) {
 		t.Fatalf("the status changes before the wake at %d", wake)
 	}
-	if g := u.general(wake-1, &n.rules); len(u.sessions) == 0 && g != u.shown.General {
+	if g := u.general(at(wake-1), &n.rules); len(u.sessions) == 0 && g != u.shown.General {
 		t.Fatalf("%v becomes %v before the wake at %d", u.shown.General, g, wake)
 	}
 }
@@ -156,23 +167,23 @@ func TestST1_HowTheLastSessionEndedDecides(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.platform, c.end.cause), func(t *testing.T) {
 			u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
-			step(u, event{kind: evAttach, inst: 1, platform: c.platform, link: 1}, 1000, &r)
+			step(u, event{kind: evAttach, inst: 1, platform: c.platform, link: 1}, at(1000), &r)
 			c.end.inst, c.end.platform = 1, c.platform
-			fx := step(u, c.end, 2000, &r)
+			fx := step(u, c.end, at(2000), &r)
 			if u.shown.General != c.want {
 				t.Errorf("got %v, want %v", u.shown.General, c.want)
 			}
 			week := 2000 + r.PushReachable.Milliseconds()
 			if c.want == im.Offline {
-				if fx.wake != week {
-					t.Errorf("wake at %d, want %d", fx.wake, week)
+				if fx.soonest() != week {
+					t.Errorf("wake at %d, want %d", fx.soonest(), week)
 				}
-				step(u, event{kind: evTick}, week-1, &r)
+				step(u, event{kind: evTick}, at(week-1), &r)
 				if u.shown.General != im.Offline {
 					t.Errorf("a moment before the week is over: %v", u.shown.General)
 				}
 			}
-			step(u, event{kind: evTick}, week, &r)
+			step(u, event{kind: evTick}, at(week), &r)
 			if u.shown.General != im.Unlogined || !u.idle() {
 				t.Errorf("after a week: %v, idle %v", u.shown, u.idle())
 			}
@@ -219,5 +230,43 @@ func TestSE6_WhoIsPushedOut(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+// A logout with a grace is kept as a logout at once, shows its user until the
+// grace is over, and says nothing of who has come since.
+func TestST2_GraceOfALogout(t *testing.T) {
+	r := DefaultRules()
+	r.Grace[im.CauseLogout] = 10 * time.Second
+	u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
+	step(u, event{kind: evAttach, inst: 1, platform: im.Android, link: 1}, at(1000), &r)
+	fx := step(u, event{kind: evEnd, inst: 1, platform: im.Android, cause: im.CauseLogout}, at(2000), &r)
+	if u.shown.General != im.Online || len(fx.marks) != 1 || fx.marks[0].State != im.MarkOut || fx.soonest() != 12_000 {
+		t.Fatalf("after the logout %v, marks %v, wake %d", u.shown, fx.marks, fx.soonest())
+	}
+	step(u, event{kind: evAttach, inst: 2, platform: im.Android, link: 2}, at(3000), &r)
+	fx = step(u, event{kind: evDetach, inst: 2, link: 2, cause: im.CauseClose}, at(4000), &r)
+	if len(fx.marks) != 1 || fx.marks[0].State != im.MarkLost {
+		t.Errorf("the next session is lost within the grace: marks %v", fx.marks)
+	}
+	fx = step(u, event{kind: evTick}, at(12_000), &r)
+	if u.shown.General != im.Offline || len(fx.marks) != 0 {
+		t.Errorf("after the grace %v, marks %v", u.shown, fx.marks)
+	}
+	fx = step(u, event{kind: evEnd, inst: 2, platform: im.Android, cause: im.CauseLogout}, at(13_000), &r)
+	if u.shown.General != im.Unlogined {
+		t.Errorf("who was gone logs out, and is %v until %d", u.shown, fx.soonest())
+	}
+}
+
+// Without a grace for the end of the process, those it leaves are lost.
+func TestST2_NoGraceForARestart(t *testing.T) {
+	r := DefaultRules()
+	r.Grace[im.CauseNode] = 0
+	u := &user{key: key("u"), shown: im.Status{General: im.Unlogined}}
+	marks := []im.Mark{{Platform: im.Android, State: im.MarkLive, At: 1}, {Platform: im.Web, State: im.MarkLive, At: 1}}
+	fx := step(u, event{kind: evRestore, marks: marks, custom: "words"}, at(1000), &r)
+	if u.shown != (im.Status{General: im.Offline}) || !fx.cleared || len(fx.marks) != 2 || fx.marks[0].State != im.MarkLost {
+		t.Errorf("restored as %v, cleared %v, marks %v", u.shown, fx.cleared, fx.marks)
 	}
 }

@@ -2,6 +2,9 @@ package status
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,13 +12,14 @@ import (
 )
 
 // durable holds what is to be kept for good and nobody waits for: the loss of
-// sessions and the clearing of custom statuses. One entry a user and platform,
+// sessions, the clearing of custom statuses and of stale lists. One entry a user and platform,
 // the newest, so that a store that fails for long costs bounded memory.
 type durable struct {
 	mu      sync.Mutex // level 0
 	marks   map[markKey]im.Mark
 	customs map[im.UserKey]im.CustomRow
 	closed  map[im.SessionID]im.SessionRow
+	lists   map[im.UserKey]struct{} // to be emptied: their owners were away for too long
 	wake    chan struct{}
 }
 
@@ -85,19 +89,94 @@ func (d *durable) customLocked(c im.CustomRow) {
 	d.customs[c.User] = c
 }
 
-// take empties it.
-func (d *durable) take() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {
+// gathered gives copies of what waits. All of it stays until it is written: a
+// user who is read meanwhile must not be found as they were before.
+func (d *durable) gathered() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, m := range d.marks {
-		marks = append(marks, m)
+	return slices.Collect(maps.Values(d.marks)), slices.Collect(maps.Values(d.customs)), maps.Clone(d.closed)
+}
+
+// written forgets marks and custom statuses, unless newer ones came meanwhile.
+func (d *durable) written(marks []im.Mark, customs []im.CustomRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, m := range marks {
+		if k := (markKey{m.User, m.Platform}); d.marks[k].Rev <= m.Rev {
+			delete(d.marks, k)
+		}
 	}
-	for _, c := range d.customs {
-		customs = append(customs, c)
+	for _, c := range customs {
+		if d.customs[c.User].Rev <= c.Rev {
+			delete(d.customs, c.User)
+		}
 	}
-	closed = d.closed
-	d.marks, d.customs, d.closed = nil, nil, nil
-	return marks, customs, closed
+}
+
+// clear keeps that a list is to be emptied.
+func (d *durable) clear(key im.UserKey) {
+	d.mu.Lock()
+	if d.lists == nil {
+		d.lists = make(map[im.UserKey]struct{})
+	}
+	d.lists[key] = struct{}{}
+	d.mu.Unlock()
+	signal(d.wake)
+}
+
+// clears reports whether a list is still to be emptied.
+func (d *durable) clears(key im.UserKey) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, ok := d.lists[key]
+	return ok
+}
+
+// cleared forgets that a list is to be emptied: it is.
+func (d *durable) cleared(key im.UserKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.lists, key)
+}
+
+// toClear gives whose lists are to be emptied.
+func (d *durable) toClear() []im.UserKey {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Keys(d.lists))
+}
+
+// closedFor forgets the end of a session, which is written.
+func (d *durable) closedFor(id im.SessionID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.closed, id)
+}
+
+// marksOf gives the marks of a user that are not written yet.
+func (d *durable) marksOf(key im.UserKey) (marks []im.Mark) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range im.Platform(im.Platforms) {
+		if m, ok := d.marks[markKey{key, p}]; ok {
+			marks = append(marks, m)
+		}
+	}
+	return marks
+}
+
+// overlay ends those of a user's sessions whose end is not written yet.
+func (d *durable) overlay(key im.UserKey, rows []im.SessionRow) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.closed) == 0 {
+		return
+	}
+	for i, r := range rows {
+		if ended, ok := d.closed[im.SessionID{UserKey: key, Inst: r.Inst}]; ok && r.Closed == 0 {
+			rows[i] = ended
+		}
+	}
 }
 
 // runDurable writes what gathers until ctx ends, then the rest.
@@ -123,31 +202,62 @@ func (e *Engine) runDurable(ctx context.Context) {
 	}
 }
 
-// saveDurable writes what has gathered; what cannot be written is put back.
+// saveDurable writes what has gathered; what cannot be written waits on.
 func (e *Engine) saveDurable(ctx context.Context) bool {
-	marks, customs, closed := e.durable.take()
+	marks, customs, closed := e.durable.gathered()
 	var err error
 	for err == nil && len(marks)+len(customs) > 0 {
 		m, c := min(durableBatch, len(marks)), min(durableBatch, len(customs))
 		if err = e.cfg.Store.SaveLive(ctx, marks[:m], customs[:c]); err == nil {
+			e.durable.written(marks[:m], customs[:c])
 			marks, customs = marks[m:], customs[c:]
 		}
 	}
-	if err != nil {
-		e.durable.ended(im.UserKey{}, nil, marks, customs)
-	}
 	for id, row := range closed {
-		if err == nil {
-			err = e.cfg.Store.CloseSessions(ctx, id.UserKey, []im.SessionRow{row}, nil)
-		}
 		if err != nil {
-			e.durable.ended(id.UserKey, []im.SessionRow{row}, nil, nil)
+			break
+		}
+		if err = e.cfg.Store.CloseSessions(ctx, id.UserKey, []im.SessionRow{row}, nil); err == nil {
+			e.durable.closedFor(id)
 		}
 	}
+	if err == nil {
+		err = e.clearLists(ctx) // last: it may wait for an account's turn
+	}
 	if err != nil {
+		signal(e.durable.wake)
 		e.stats.unsaved.Add(1)
-		e.cfg.Log.Error("save the ends of sessions; will try again", "err", err,
+		e.cfg.Log.Error("save what nobody waits for; will try again", "err", err,
 			"marks", len(marks), "customs", len(customs), "sessions", len(closed))
 	}
 	return err == nil
+}
+
+// clearLists empties the lists that are to be empty, each in its account's turn, so
+// that nothing that is subscribed meanwhile goes with it.
+func (e *Engine) clearLists(ctx context.Context) error {
+	for _, key := range e.durable.toClear() {
+		a, err := e.acquire(ctx, key)
+		if err != nil {
+			return err
+		}
+		err = e.clearList(ctx, a)
+		e.release(a)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearList empties an account's list in the store if it is to be empty.
+func (e *Engine) clearList(ctx context.Context, a *account) error {
+	if !e.durable.clears(a.key) {
+		return nil
+	}
+	if err := e.cfg.Lists.ClearWatching(ctx, a.key); err != nil {
+		return fmt.Errorf("clear subscriptions of %s: %w", a.key.User, err)
+	}
+	e.durable.cleared(a.key)
+	return nil
 }

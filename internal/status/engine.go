@@ -65,8 +65,8 @@ type Outbox interface {
 	// Forget drops what rests on having watched these users and is not
 	// written yet.
 	Forget(users []im.UserID)
-	// Told gives the time, in Unix milliseconds, before which nothing changed
-	// that the client has not surely received.
+	// Told gives the time, by [Engine.Now], before which nothing changed that
+	// the client has not surely received.
 	Told() int64
 	// End says that the session has ended by c, or, with CauseBreak, that
 	// another socket of the session took this one's place.
@@ -79,26 +79,32 @@ type Config struct {
 	Lists     Lists
 	Orders    Orders
 	Accounts  Accounts
+	Friends   Friends          // nil for none: nobody has friends
+	Blocks    Blocks           // nil for none: nobody is blocked
 	Encode    func(*im.Notice) // fills Item and Push; pure and quick
 	Rules     Rules
 	Retention time.Duration // a list outlives its owner's presence by this
 	Epoch     uint64        // of the live state that begins
-	Now       func() time.Time
+	Rev       int64         // the highest in the store, or what is new might be taken for old
 	Log       *slog.Logger
+
+	Now    func() time.Time     // the wall clock; unless set, time.Now
+	Steady func() time.Duration // a clock that is never set; unless set, what Now has as its monotonic reading
 }
 
 // Engine is the status engine. Make one with [New], fill it with
 // [Engine.Restore], and keep [Engine.Run] running while it is used.
 type Engine struct {
-	cfg     Config
-	started int64 // Unix ms; set by New
-	links   atomic.Uint64
-	rev     atomic.Int64
-	stripes [stripes]stripe
-	timers  timers
-	durable durable
-	muted   muted
-	stats   stats
+	cfg      Config
+	began    time.Time // set by New
+	links    atomic.Uint64
+	rev      atomic.Int64
+	stripes  [stripes]stripe
+	timers   timers
+	durable  durable
+	muted    muted
+	switches switches
+	stats    stats
 }
 
 // New makes an engine in which everyone is Unlogined.
@@ -106,11 +112,15 @@ func New(cfg Config) *Engine {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
+	began := cfg.Now()
+	if cfg.Steady == nil {
+		cfg.Steady = func() time.Duration { return cfg.Now().Sub(began) }
+	}
 	if cfg.Retention == 0 {
 		cfg.Retention = im.WatchRetention
 	}
-	e := &Engine{cfg: cfg}
-	e.started = e.now()
+	e := &Engine{cfg: cfg, began: began}
+	e.rev.Store(cfg.Rev)
 	for i := range e.stripes {
 		e.stripes[i].users = make(map[im.UserKey]*user)
 		e.stripes[i].accounts = make(map[im.UserKey]*account)
@@ -124,7 +134,7 @@ func New(cfg Config) *Engine {
 // was live then stays so until the grace for it is over. Call it before anyone
 // is served.
 func (e *Engine) Restore(ctx context.Context) error {
-	since := e.started - e.cfg.Rules.PushReachable.Milliseconds()
+	since := e.wall() - e.cfg.Rules.PushReachable.Milliseconds()
 	err := e.cfg.Store.Live(ctx, since, func(row im.LiveRow) error {
 		e.step(row.User, event{kind: evRestore, marks: row.Marks, custom: row.Custom})
 		return ctx.Err()
@@ -146,7 +156,8 @@ func (e *Engine) Run(ctx context.Context) error {
 }
 
 // SetCustom sets a user's custom status. It is told at once and nil returned
-// once it is committed; if that fails the old one returns, as a new change.
+// once it is committed; if that fails the old one returns, as a new change. Who
+// is not Online has none.
 func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) error {
 	a, err := e.acquire(ctx, key) // so that a repeat is not answered before the first is committed
 	if err != nil {
@@ -155,13 +166,12 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 	defer e.release(a)
 	var row im.CustomRow
 	var old string
-	fx := e.stepThen(key, event{kind: evCustom, custom: text}, func(before string) {
-		old, row = before, im.CustomRow{User: key, Text: text, Rev: e.nextRev()}
+	e.stepThen(key, event{kind: evCustom, custom: text}, func(before, after string) {
+		old, row = before, im.CustomRow{User: key, Text: after, Rev: e.nextRev()}
 	})
-	if old == text && !fx.changed {
-		return nil
-	}
-	if err := e.cfg.Store.SaveLive(ctx, nil, []im.CustomRow{row}); err != nil {
+	// With the marks that wait, or a crash could leave the words of someone who is
+	// not known to be there. A repeat is written too: the one before may have failed.
+	if err := e.cfg.Store.SaveLive(ctx, e.durable.marksOf(key), []im.CustomRow{row}); err != nil {
 		e.revertCustom(key, text, old)
 		return fmt.Errorf("save custom status of %s: %w", key.User, err)
 	}
@@ -169,17 +179,37 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 }
 
 // revertCustom returns to the old custom status after the new one could not be
-// kept, unless a newer one came meanwhile.
+// kept, unless it changed meanwhile. What the user has then is written later.
 func (e *Engine) revertCustom(key im.UserKey, failed, old string) {
-	e.stepIf(key, event{kind: evCustom, custom: old}, func(u *user) bool { return u.custom == failed })
-	e.durable.custom(im.CustomRow{User: key, Text: old, Rev: e.nextRev()})
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := im.CustomRow{User: key}
+	if u := s.users[key]; u != nil {
+		if u.custom == failed {
+			e.applyLocked(s, u, event{kind: evCustom, custom: old}, nil)
+		}
+		now.Text = u.custom
+	}
+	now.Rev = e.nextRev()
+	e.durable.custom(now)
 }
 
-// now gives the time in Unix milliseconds.
-func (e *Engine) now() int64 { return e.cfg.Now().UnixMilli() }
+// Now gives the time, in milliseconds, by which the engine times graces and orders
+// changes: Unix time as it was when the engine was made, and what has passed since.
+// It never jumps, whatever happens to the wall clock.
+func (e *Engine) Now() int64 { return e.began.UnixMilli() + e.cfg.Steady().Milliseconds() }
 
-// nextRev gives a number higher than any given before, by this process or, as
-// it follows the clock in microseconds, by an earlier one.
+// Steady gives the time since the engine was made, by a clock that is never set.
+func (e *Engine) Steady() time.Duration { return e.cfg.Steady() }
+
+// wall gives the wall clock's time in Unix milliseconds.
+func (e *Engine) wall() int64 { return e.cfg.Now().UnixMilli() }
+
+func (e *Engine) moment() moment { return moment{steady: e.Now(), wall: e.wall()} }
+
+// nextRev gives a number higher than any given before, by this process or an
+// earlier one. It follows the clock in microseconds, where that has not been set back.
 func (e *Engine) nextRev() int64 {
 	for {
 		last := e.rev.Load()

@@ -32,7 +32,7 @@ func TestSE4_LoginThatIsNotCommittedDidNotHappen(t *testing.T) {
 	})
 }
 
-func TestCustomStatusThatCannotBeKeptReturns(t *testing.T) {
+func TestST32_CustomStatusThatCannotBeKeptReturns(t *testing.T) {
 	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
 		_, alice := login(t, e, "alice", 1, im.Web)
 		login(t, e, "bob", 2, im.Web)
@@ -58,7 +58,7 @@ func TestCustomStatusThatCannotBeKeptReturns(t *testing.T) {
 	})
 }
 
-func TestSubscriptionThatIsNotCommittedDidNotHappen(t *testing.T) {
+func TestST32_SubscriptionThatIsNotCommittedDidNotHappen(t *testing.T) {
 	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
 		_, alice := login(t, e, "alice", 1, im.Web)
 		login(t, e, "bob", 2, im.Web)
@@ -76,9 +76,9 @@ func TestSubscriptionThatIsNotCommittedDidNotHappen(t *testing.T) {
 	})
 }
 
-// TestLossIsKeptForGoodOnceTheDiskIsBack fills the disk while users leave and
+// TestST32_LossIsKeptForGoodOnceTheDiskIsBack fills the disk while users leave and
 // return: presence goes on, and what was lost is written later.
-func TestLossIsKeptForGoodOnceTheDiskIsBack(t *testing.T) {
+func TestST32_LossIsKeptForGoodOnceTheDiskIsBack(t *testing.T) {
 	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
 		bob, _ := login(t, e, "bob", 1, im.Web)
 		carol, _ := login(t, e, "carol", 2, im.Web)
@@ -103,7 +103,7 @@ func TestLossIsKeptForGoodOnceTheDiskIsBack(t *testing.T) {
 	})
 }
 
-func TestLogoutThatCannotBeWrittenStandsAndIsWrittenLater(t *testing.T) {
+func TestST32_LogoutThatCannotBeWrittenStandsAndIsWrittenLater(t *testing.T) {
 	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
 		bob, _ := login(t, e, "bob", 1, im.Web)
 		f.setFailing(true)
@@ -145,9 +145,9 @@ func TestSE8_RepeatedLogoutIsAnsweredAfterItsCommitToo(t *testing.T) {
 	})
 }
 
-// TestNothingIsLeftBehind runs many sessions and subscriptions through all
+// TestST31_NothingIsLeftBehind runs many sessions and subscriptions through all
 // their ends and looks for what stays.
-func TestNothingIsLeftBehind(t *testing.T) {
+func TestST31_NothingIsLeftBehind(t *testing.T) {
 	world(t, func(t *testing.T, _ *fakeStore, e *Engine) {
 		users := []im.UserID{"a", "b", "c", "d", "e"}
 		rng := rand.New(rand.NewPCG(1, 2))
@@ -178,10 +178,10 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	})
 }
 
-// TestConcurrentUse hammers a few accounts from many goroutines, for the race
+// TestST29_ConcurrentUse hammers a few accounts from many goroutines, for the race
 // detector, and checks that every watcher ends with the truth and that no
 // version fell on the way.
-func TestConcurrentUse(t *testing.T) {
+func TestST29_ConcurrentUse(t *testing.T) {
 	f := newFakeStore()
 	e := newEngine(f)
 	ctx, stop := context.WithCancel(t.Context())

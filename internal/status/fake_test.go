@@ -177,6 +177,13 @@ func (f *fakeStore) ClearWatching(_ context.Context, key im.UserKey) error {
 	return nil
 }
 
+// markOn gives a user's mark on a platform.
+func (f *fakeStore) markOn(u im.UserID, p im.Platform) im.Mark {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.marks[markKey{key(u), p}]
+}
+
 // mark gives the state of a user's mark on the web, custom the custom status.
 func (f *fakeStore) mark(u im.UserID) im.MarkState {
 	f.mu.Lock()
@@ -250,19 +257,29 @@ func said(n *im.Notice) string {
 	return s
 }
 
-func newEngine(f *fakeStore) *Engine {
-	return New(Config{
+func newEngine(f *fakeStore) *Engine { return newEngineWith(f, func(*Config) {}) }
+
+func newEngineWith(f *fakeStore, change func(*Config)) *Engine {
+	cfg := Config{
 		Store: f, Lists: f, Orders: f, Accounts: f, Encode: func(*im.Notice) {}, Rules: DefaultRules(),
 		Epoch: 1, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	change(&cfg)
+	return New(cfg)
 }
 
 // world runs a test on an engine in fake time.
 func world(t *testing.T, test func(t *testing.T, f *fakeStore, e *Engine)) {
 	t.Helper()
+	worldWith(t, func(*fakeStore, *Config) {}, test)
+}
+
+// worldWith is world with another configuration.
+func worldWith(t *testing.T, change func(*fakeStore, *Config), test func(t *testing.T, f *fakeStore, e *Engine)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeStore()
-		e := newEngine(f)
+		e := newEngineWith(f, func(cfg *Config) { change(f, cfg) })
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { _ = e.Run(ctx); close(done) }()

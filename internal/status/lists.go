@@ -97,15 +97,30 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 		add = slices.DeleteFunc(add, oneOf(evicted))
 	}
 	evicted = slices.DeleteFunc(evicted, func(u im.UserID) bool { return !slices.Contains(a.row.Watching, u) })
+	hidden, err := e.hiding(ctx, key, add)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.clearList(ctx, a); err != nil {
+		return nil, err
+	}
+	// The marks that wait go first: a crash must not leave a list whose owner seems
+	// to be long gone.
+	if marks := e.durable.marksOf(key); len(marks) > 0 {
+		if err := e.cfg.Store.SaveLive(ctx, marks, nil); err != nil {
+			return nil, fmt.Errorf("save presence of %s: %w", key.User, err)
+		}
+	}
 	if err := e.cfg.Lists.SaveWatching(ctx, key, add, evicted); err != nil {
 		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
 	}
 	a.row.Watching = list
 	e.quit(a, evicted)
+	a.judge(add, hidden)
 	if a.registered {
 		fresh := list[len(list)-len(add):]
 		for i, u := range fresh {
-			fresh[i] = e.watch(a, u, nil, 0)
+			fresh[i] = e.join(a, u, nil, 0)
 		}
 	}
 	return failed, nil
@@ -184,14 +199,17 @@ func (e *Engine) UnsubscribeAll(ctx context.Context, key im.UserKey) error {
 	if err := e.cfg.Lists.ClearWatching(ctx, key); err != nil {
 		return fmt.Errorf("clear subscriptions of %s: %w", key.User, err)
 	}
+	e.durable.cleared(key)
 	all := a.row.Watching
 	a.row.Watching = nil
 	e.quit(a, all)
 	return nil
 }
 
-// quit makes the account hear no more of users who left its list.
+// quit makes the account hear no more of users who left its list, unless they
+// are its friends.
 func (e *Engine) quit(a *account, users []im.UserID) {
+	users = slices.DeleteFunc(slices.Clone(users), a.befriends)
 	if len(users) == 0 {
 		return
 	}

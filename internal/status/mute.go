@@ -12,25 +12,39 @@ import (
 // muted are the applications whose users are told of nobody but themselves.
 type muted struct {
 	mu   sync.Mutex // level 0; taken to change the set, which is replaced as a whole
-	apps atomic.Pointer[map[im.AppID]bool]
+	apps atomic.Pointer[map[im.AppID]int64]
 }
+
+// stillMuted stands in the set for an application that is muted. For one that was,
+// there stands when that ended, by [Engine.Now].
+const stillMuted int64 = -1
 
 func (m *muted) has(app im.AppID) bool {
 	p := m.apps.Load()
-	return p != nil && (*p)[app]
+	return p != nil && (*p)[app] == stillMuted
 }
 
-// change puts a changed copy in the place of the set, and reports whether the
-// application was in it.
-func (m *muted) change(app im.AppID, change func(map[im.AppID]bool)) (was bool) {
+// until gives when an application was muted last, 0 for never.
+func (m *muted) until(app im.AppID) int64 {
+	if p := m.apps.Load(); p != nil {
+		return (*p)[app]
+	}
+	return 0
+}
+
+// set puts a changed copy in the place of the set, and reports whether the
+// application was muted. Ending what is none changes nothing.
+func (m *muted) set(app im.AppID, to int64) (was bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	next := map[im.AppID]bool{}
+	next := map[im.AppID]int64{}
 	if p := m.apps.Load(); p != nil {
 		next = maps.Clone(*p)
 	}
-	was = next[app]
-	change(next)
+	was = next[app] == stillMuted
+	if was || to == stillMuted {
+		next[app] = to
+	}
 	m.apps.Store(&next)
 	return was
 }
@@ -38,14 +52,14 @@ func (m *muted) change(app im.AppID, change func(map[im.AppID]bool)) (was bool) 
 // Mute makes the users of an application hear of nobody but themselves, until
 // [Engine.Unmute]. Their subscription lists stay.
 func (e *Engine) Mute(app im.AppID) {
-	e.muted.change(app, func(apps map[im.AppID]bool) { apps[app] = true })
+	e.muted.set(app, stillMuted)
 }
 
 // Unmute undoes Mute and tells everyone connected how those stand whom they
 // watch: what they were told last may be long ago. It returns early with an
 // error when ctx ends.
 func (e *Engine) Unmute(ctx context.Context, app im.AppID) error {
-	if !e.muted.change(app, func(apps map[im.AppID]bool) { delete(apps, app) }) {
+	if !e.muted.set(app, e.Now()) {
 		return nil
 	}
 	for i := range e.stripes {

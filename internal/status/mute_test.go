@@ -2,6 +2,7 @@ package status
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -61,6 +62,34 @@ func TestST10_MutedApplication(t *testing.T) {
 		}
 		if err := e.Unmute(t.Context(), 1); err != nil || len(alice.heard()) > 0 {
 			t.Errorf("a second unmute told something, or %v", err)
+		}
+	})
+}
+
+// Who was away when the mute ended may have missed what changed before.
+func TestST10_ReturnAfterAMute(t *testing.T) {
+	world(t, func(t *testing.T, _ *fakeStore, e *Engine) {
+		at, _ := login(t, e, "alice", 1, im.Web)
+		login(t, e, "bob", 2, im.Web)
+		if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+			t.Fatal(err)
+		}
+		e.Mute(1)
+		if err := e.SetCustom(t.Context(), key("bob"), "unheard"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		e.Leave(key("alice"), 1, at.Link, im.CauseBreak, time.Now().UnixMilli())
+		if err := e.Unmute(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		back := &fakeOut{}
+		if _, err := e.Return(t.Context(), at.Session, back, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := back.heard(); !cmp.Equal(got, []string{"bob ONLINE unheard"}) {
+			t.Errorf("told %v", got)
 		}
 	})
 }

@@ -56,7 +56,7 @@ func (e *Engine) acquireKnown(ctx context.Context, key im.UserKey) (*account, er
 
 // commit writes an order.
 func (e *Engine) commit(ctx context.Context, o im.Order) error {
-	o.Audit.At, o.Audit.App, o.Audit.User = e.now(), o.User.App, o.User.User
+	o.Audit.At, o.Audit.App, o.Audit.User = e.wall(), o.User.App, o.User.User
 	if err := e.cfg.Orders.Revoke(ctx, o); err != nil {
 		return fmt.Errorf("%s %s: %w", o.Audit.Action, o.User.User, err)
 	}
@@ -79,7 +79,7 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 			order.Ended = append(order.Ended, row)
 		}
 	}
-	here := e.platforms(key, order.Ended)
+	here, before := e.platforms(key, order.Ended)
 	for _, p := range here {
 		order.Marks = append(order.Marks, im.Mark{User: key, Platform: p, State: im.MarkOut, At: now.UnixMilli(), Rev: e.nextRev()})
 	}
@@ -89,6 +89,7 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 	if err := e.commit(ctx, order); err != nil {
 		return err
 	}
+	_, after := e.platforms(key, order.Ended)
 	a.row.RevokedBefore = max(a.row.RevokedBefore, order.Before)
 	a.row.Banned = a.row.Banned || ban == im.BanSet
 	// Where they were lost before where they are, so that a page's end does not
@@ -99,29 +100,44 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 	for _, row := range order.Ended {
 		e.endLocal(a, row)
 	}
+	if after != before { // a grace that ended during the commit has said otherwise meanwhile
+		e.keepAgain(ctx, key, here)
+	}
 	return nil
+}
+
+// keepAgain writes how a user stands on some platforms, now or as soon as it can.
+func (e *Engine) keepAgain(ctx context.Context, key im.UserKey, platforms []im.Platform) {
+	for _, p := range platforms {
+		marks, customs := e.kept(key, p)
+		if err := e.cfg.Store.SaveLive(ctx, marks, customs); err != nil {
+			e.durable.ended(key, nil, marks, customs)
+		}
+	}
 }
 
 // noInst is the number of no session: they have 31 bits.
 const noInst im.InstID = 1<<32 - 1
 
-// platforms gives where a user is or was lost, or had one of these sessions.
-func (e *Engine) platforms(key im.UserKey, rows []im.SessionRow) (here []im.Platform) {
+// platforms gives where a user is or was lost, or had one of these sessions, or is
+// so as far as the store knows, and the marks of now.
+func (e *Engine) platforms(key im.UserKey, rows []im.SessionRow) (here []im.Platform, now marks) {
+	waiting := e.durable.marksOf(key)
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := s.users[key]
+	if u := s.users[key]; u != nil {
+		now = u.marks
+	}
 	for p := range im.Platform(im.Platforms) {
-		there := slices.ContainsFunc(rows, func(r im.SessionRow) bool { return r.Platform == p })
-		if u != nil {
-			state := u.marks.get(p).state
-			there = there || state == im.MarkLive || state == im.MarkLost
-		}
-		if there {
+		state := now.get(p).state
+		if state == im.MarkLive || state == im.MarkLost ||
+			slices.ContainsFunc(rows, func(r im.SessionRow) bool { return r.Platform == p }) ||
+			slices.ContainsFunc(waiting, func(m im.Mark) bool { return m.Platform == p }) {
 			here = append(here, p)
 		}
 	}
-	return here
+	return here, now
 }
 
 // Show gives what is known of a user, for an operator. It refuses with
@@ -136,6 +152,7 @@ func (e *Engine) Show(ctx context.Context, key im.UserKey) (im.UserView, error) 
 		User: key, TinyID: a.row.TinyID, Banned: a.row.Banned, RevokedBefore: a.row.RevokedBefore,
 		Watching: len(a.row.Watching),
 	}
+	now := e.moment()
 	found, _ := e.lookup(key)
 	v.Status, v.Version = found.Status, found.Version
 	for _, row := range a.row.Sessions {
@@ -157,7 +174,9 @@ func (e *Engine) Show(ctx context.Context, key im.UserKey) (im.UserView, error) 
 		v.Watchers = u.watchers.len()
 		for i := range v.Sessions {
 			if j := u.find(v.Sessions[i].Inst); j >= 0 {
-				v.Sessions[i].Until = u.sessions[j].until
+				if until := u.sessions[j].until; until != 0 {
+					v.Sessions[i].Until = until - now.steady + now.wall
+				}
 			}
 		}
 	}

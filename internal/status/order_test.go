@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -157,6 +158,57 @@ func TestShow(t *testing.T) {
 		}
 		if until := time.Now().Add(im.GraceBreak).UnixMilli(); page.Inst != 2 || page.Connected || page.Until != until {
 			t.Errorf("the page is %+v, want it until %d", page, until)
+		}
+	})
+}
+
+// TestSE10_GraceThatEndsDuringAKick ends the grace of a phone while the kick is
+// being committed: the store must not remember it as lost.
+func TestSE10_GraceThatEndsDuringAKick(t *testing.T) {
+	worldWith(t, func(f *fakeStore, cfg *Config) {
+		cfg.Orders = &slowOrders{f, im.GraceBreak + time.Second}
+	}, func(t *testing.T, f *fakeStore, e *Engine) {
+		phone, _ := login(t, e, "bob", 1, im.Android)
+		e.Leave(key("bob"), 1, phone.Link, im.CauseBreak, 0)
+		if err := e.Kick(t.Context(), key("bob"), "operator"); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.markOn("bob", im.Android).State; got != im.MarkOut {
+			t.Errorf("acknowledged with mark %d, want %d", got, im.MarkOut)
+		}
+		if got := statusOf(t, restarted(t, f), "bob"); got != "bob UNLOGINED" {
+			t.Errorf("after a crash: %s", got)
+		}
+	})
+}
+
+type slowOrders struct {
+	*fakeStore
+	takes time.Duration
+}
+
+func (s *slowOrders) Revoke(ctx context.Context, o im.Order) error {
+	time.Sleep(s.takes)
+	return s.fakeStore.Revoke(ctx, o)
+}
+
+// TestSE8_RepeatedLogoutOfWhoWasForgotten repeats a logout when only a watcher
+// keeps the user in memory.
+func TestSE8_RepeatedLogoutOfWhoWasForgotten(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		bob, _ := login(t, e, "bob", 1, im.Web)
+		if err := e.End(t.Context(), bob.Session, im.CauseLogout); err != nil {
+			t.Fatal(err)
+		}
+		login(t, e, "alice", 2, im.Web)
+		if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.End(t.Context(), bob.Session, im.CauseLogout); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.mark("bob"); got != im.MarkOut {
+			t.Errorf("the store holds mark %d, want %d", got, im.MarkOut)
 		}
 	})
 }

@@ -22,10 +22,13 @@ type account struct {
 
 	// Owned by whoever has the turn.
 	loaded     bool
-	row        im.UserRow // Watching is kept current, oldest first
-	links      []link     // the connections
-	registered bool       // receiver stands with everyone in row.Watching
+	row        im.UserRow  // Watching is kept current, oldest first
+	away       []im.InstID // open when row was read, and neither back nor ended since
+	links      []link      // the connections
+	registered bool        // receiver stands with everyone in row.Watching
 	receiver   receiver
+	circle     *circle // friends and who hides, nil while the switches for it are off
+	met        bool    // circle has been asked for
 }
 
 // link is one connection of an account.
@@ -73,13 +76,39 @@ func (e *Engine) acquire(ctx context.Context, key im.UserKey) (*account, error) 
 	if a.loaded {
 		return a, nil
 	}
-	row, err := e.cfg.Store.User(ctx, key)
+	row, err := e.read(ctx, key)
 	if err != nil {
 		e.release(a)
 		return nil, err
 	}
 	a.row, a.loaded = row, true
+	for _, r := range row.Sessions {
+		if r.Closed == 0 {
+			a.away = append(a.away, r.Inst)
+		}
+	}
 	return a, nil
+}
+
+// seen notes that a session is back or has ended.
+func (a *account) seen(inst im.InstID) {
+	if a.away = slices.DeleteFunc(a.away, func(i im.InstID) bool { return i == inst }); len(a.away) == 0 {
+		a.away = nil
+	}
+}
+
+// read gives what the store knows of a user, and what it is to know as soon as
+// it can be written.
+func (e *Engine) read(ctx context.Context, key im.UserKey) (im.UserRow, error) {
+	row, err := e.cfg.Store.User(ctx, key)
+	if err != nil {
+		return row, err
+	}
+	e.durable.overlay(key, row.Sessions)
+	if e.durable.clears(key) {
+		row.Watching = nil
+	}
+	return row, nil
 }
 
 // waitUnlock waits for an account's turn. It is called with the lock held and
@@ -150,6 +179,7 @@ func (e *Engine) dropUnusedLocked(s *stripe, key im.UserKey) {
 // of the same session. Its account must have the turn. A link holds a reference
 // of its own.
 func (e *Engine) attach(a *account, l link) {
+	a.seen(l.row.Inst)
 	for i, old := range a.links {
 		if old.row.Inst == l.row.Inst {
 			a.links[i] = l
@@ -176,7 +206,7 @@ func (e *Engine) detach(a *account, id uint64) bool {
 		return false
 	}
 	a.links = slices.Delete(a.links, i, i+1)
-	a.row.LastPresence = e.now()
+	a.row.LastPresence = e.wall()
 	a.publish()
 	s := e.stripe(a.key)
 	s.mu.Lock()
@@ -205,16 +235,40 @@ func (a *account) publish() {
 	a.receiver.outs.Store(&outs)
 }
 
-// register makes the account hear of everyone in its list, and tells one of
-// its connections, where given, who changed from a time in Unix milliseconds on.
+// register makes the account hear of everyone in its list, and of its friends
+// where they are known, and tells one of its connections, where given, who
+// changed from a time on, by [Engine.Now].
 func (e *Engine) register(a *account, out Outbox, since int64) {
 	if a.registered && out == nil {
 		return
 	}
 	for i, target := range a.row.Watching {
-		a.row.Watching[i] = e.watch(a, target, out, since)
+		a.row.Watching[i] = e.join(a, target, out, since)
+	}
+	if len(a.friends()) > 0 {
+		subscribed := oneOf(a.row.Watching)
+		for i, friend := range a.friends() {
+			if !subscribed(friend) {
+				a.circle.friends[i] = e.join(a, friend, out, since)
+			}
+		}
 	}
 	a.registered = true
+}
+
+// join is watch, unless target hides from the account.
+func (e *Engine) join(a *account, target im.UserID, out Outbox, since int64) im.UserID {
+	turned := out != nil && a.turned(target, since)
+	if turned {
+		since = -1
+	}
+	if !a.hidden(target) {
+		return e.watch(a, target, out, since)
+	}
+	if out != nil && since < 0 {
+		e.tellUnseen(im.UserKey{App: a.key.App, User: target}, out)
+	}
+	return target
 }
 
 // watch makes the account hear of target. If the target's status changed at
@@ -258,6 +312,9 @@ func (e *Engine) unregister(a *account) {
 	}
 	for _, target := range a.row.Watching {
 		e.unwatch(a, target)
+	}
+	for _, friend := range a.friends() {
+		e.unwatch(a, friend)
 	}
 	a.registered = false
 }

@@ -53,7 +53,7 @@ type Attached struct {
 	Link    uint64 // names the connection; give it to [Engine.Leave]
 	TinyID  int64
 	Custom  string
-	Since   int64 // Unix ms; the outbox is told of all that changed later, and of nothing else
+	Since   int64 // by [Engine.Now]; the outbox is told of all that changed later, and of nothing else
 }
 
 // Login opens a session and commits it, with the account where it is new and
@@ -66,8 +66,11 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		return Attached{}, fmt.Errorf("load user %s: %w", l.User.User, err)
 	}
 	defer e.release(a)
-	now := e.now()
-	forget := e.stale(a, now)
+	if err := e.follow(ctx, a); err != nil {
+		return Attached{}, err
+	}
+	now, since := e.wall(), e.Now()
+	forget := e.stale(a, now) || e.durable.clears(l.User)
 	defer e.leaveFor(a, l)()
 	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
 	losers := l.Policy.Losers(a.row.Sessions, l.Platform, a.linked)
@@ -86,16 +89,17 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	a.remember(row)
 	if opening.Forget {
 		a.row.Watching = nil
+		e.durable.cleared(l.User)
 	}
 	link := link{id: e.links.Add(1), row: row, out: l.Out}
 	e.attach(a, link)
-	e.register(a, nil, now)
+	e.register(a, nil, since)
 	s := Session{
 		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
 		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
 	}
-	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: e.mayReturn(a, row)})
-	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: now}
+	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: a.mayReturn(row)})
+	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: since}
 	if l.Bound != nil {
 		l.Bound(at)
 	}
@@ -120,17 +124,21 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 	if err != nil {
 		return Attached{}, err
 	}
+	if err := e.follow(ctx, a); err != nil {
+		return Attached{}, err
+	}
 	since := e.told(a, s)
-	if e.stale(a, e.now()) && since < 0 {
-		if err := e.cfg.Lists.ClearWatching(ctx, s.UserKey); err != nil {
-			e.cfg.Log.Error("drop a stale subscription list", "err", err, "user", s.User)
-		}
+	if e.stale(a, e.wall()) && since < 0 {
 		e.unregister(a)
 		a.row.Watching = nil
+		e.durable.clear(s.UserKey)
+	}
+	if since <= e.muted.until(s.App) {
+		since = -1 // it may have missed more than came after its connection was lost
 	}
 	l := link{id: e.links.Add(1), row: row, out: out}
 	e.attach(a, l)
-	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: e.mayReturn(a, row)})
+	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: a.mayReturn(row)})
 	e.register(a, out, since)
 	at := Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}
 	if bound != nil {
@@ -152,7 +160,7 @@ func (e *Engine) Check(ctx context.Context, s Session) error {
 }
 
 // Leave says that a connection ended, by a cause that does not end its session,
-// having received all that changed before told, in Unix milliseconds.
+// having received all that changed before told, by [Engine.Now].
 func (e *Engine) Leave(key im.UserKey, inst im.InstID, linkID uint64, c im.Cause, told int64) {
 	a, err := e.acquire(context.Background(), key)
 	if err != nil { // only the store can fail, and a connected account is loaded
@@ -195,7 +203,7 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	}
 	row := a.row.Sessions[i]
 	if row.Closed == 0 {
-		row.Closed, row.Cause = e.now(), c
+		row.Closed, row.Cause = e.wall(), c
 		e.endLocal(a, row)
 	}
 	// One that had ended is written again: what ended it may have failed to.
@@ -213,6 +221,7 @@ func (e *Engine) endLocal(a *account, row im.SessionRow) {
 	if i := a.find(row.Inst); i >= 0 {
 		a.row.Sessions[i] = row
 	}
+	a.seen(row.Inst)
 	var out Outbox
 	for _, l := range a.links {
 		if l.row.Inst == row.Inst {
@@ -221,7 +230,7 @@ func (e *Engine) endLocal(a *account, row im.SessionRow) {
 			break
 		}
 	}
-	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: e.mayReturn(a, row)})
+	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row)})
 	if out != nil {
 		out.End(row.Cause)
 	}
@@ -233,9 +242,10 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := mark{state: im.MarkOut, at: e.now()}
+	m := mark{state: im.MarkOut, at: e.wall()}
 	u := s.users[key]
-	if u != nil {
+	// One who was forgotten and is watched is in memory without marks.
+	if u != nil && u.marks.get(p).state != im.MarkNone {
 		m = u.marks.get(p)
 	}
 	marks = []im.Mark{{User: key, Platform: p, State: m.state, At: m.at, Rev: e.nextRev()}}
@@ -246,10 +256,12 @@ func (e *Engine) kept(key im.UserKey, p im.Platform) (marks []im.Mark, customs [
 }
 
 // mayReturn reports whether other sessions on the platform of one were open when
-// the process started and are not there now.
-func (e *Engine) mayReturn(a *account, one im.SessionRow) bool {
+// the account was read and have not been seen since. While anything stands for the
+// sessions from before the start the account stays in memory, so that they are
+// among these.
+func (a *account) mayReturn(one im.SessionRow) bool {
 	return slices.ContainsFunc(a.row.Sessions, func(r im.SessionRow) bool {
-		return r.Closed == 0 && r.Platform == one.Platform && r.Opened < e.started && !a.linked(r.Inst)
+		return r.Closed == 0 && r.Platform == one.Platform && r.Inst != one.Inst && slices.Contains(a.away, r.Inst)
 	})
 }
 
@@ -275,7 +287,7 @@ func (e *Engine) alive(ctx context.Context, a *account, s Session) (im.SessionRo
 // forgotten says of a session that is not in memory why it ended, as the store
 // knows for longer.
 func (e *Engine) forgotten(ctx context.Context, s Session) error {
-	row, err := e.cfg.Store.User(ctx, s.UserKey)
+	row, err := e.read(ctx, s.UserKey)
 	if err != nil {
 		return fmt.Errorf("load user %s: %w", s.User, err)
 	}
@@ -318,9 +330,9 @@ func (e *Engine) stale(a *account, now int64) bool {
 	return now-a.row.LastPresence > e.cfg.Retention.Milliseconds()
 }
 
-// told says since when a session may have missed notices: what its lost
-// connection had surely received, or since the start if it was live before it.
-// -1 is for a session that has been away for longer than is remembered.
+// told says since when a session may have missed notices: since what its lost
+// connection had surely received. -1 is for one that has been away for longer than
+// is remembered, from before the start too: what it missed then nobody knows.
 func (e *Engine) told(a *account, s Session) int64 {
 	for _, l := range a.links {
 		if l.row.Inst == s.Inst {
@@ -334,13 +346,8 @@ func (e *Engine) told(a *account, s Session) int64 {
 	if u == nil {
 		return -1
 	}
-	for _, x := range u.sessions {
-		switch {
-		case x.inst == s.Inst:
-			return x.told
-		case x.inst == 0 && x.platform == s.Platform && x.final == im.MarkLost:
-			return e.started
-		}
+	if i := u.find(s.Inst); i >= 0 {
+		return u.sessions[i].told
 	}
 	return -1
 }

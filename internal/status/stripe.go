@@ -18,14 +18,14 @@ type stripe struct {
 	users    map[im.UserKey]*user
 	accounts map[im.UserKey]*account
 	floor    uint64 // no forgotten user had a higher seq
-	floorAt  int64  // no forgotten user changed later, Unix ms
+	floorAt  int64  // no forgotten user changed later, steady ms
 }
 
 // shell is what the shell hangs on a user. Guarded by the stripe.
 type shell struct {
 	watchers watchers  // who is told
 	own      *receiver // the user's own devices, nil while none is connected
-	timerAt  int64     // the soonest timer that is set for the user, 0 for none
+	timers   moment    // the soonest that are set for the user, 0 for none
 }
 
 var hashSeed = maphash.MakeSeed()
@@ -60,44 +60,30 @@ func (e *Engine) dropIdleLocked(s *stripe, u *user) {
 // marks to be written.
 func (e *Engine) step(key im.UserKey, ev event) { e.stepThen(key, ev, nil) }
 
-// stepIf is step under a condition on the user.
-func (e *Engine) stepIf(key im.UserKey, ev event, cond func(*user) bool) {
-	s := e.stripe(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if u := s.users[key]; u != nil && cond(u) {
-		e.applyLocked(s, u, ev, nil)
-	}
-}
-
 // stepThen is step with a last word under the lock, which gets the custom status
-// from before.
-func (e *Engine) stepThen(key im.UserKey, ev event, then func(before string)) effects {
+// from before and from after.
+func (e *Engine) stepThen(key im.UserKey, ev event, then func(before, after string)) {
 	s := e.stripe(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return e.applyLocked(s, e.userLocked(s, key), ev, then)
+	e.applyLocked(s, e.userLocked(s, key), ev, then)
 }
 
-func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before string)) effects {
+func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, after string)) {
 	custom := u.custom
-	fx := step(u, ev, e.now(), &e.cfg.Rules)
+	fx := step(u, ev, e.moment(), &e.cfg.Rules)
 	if fx.changed {
 		e.tellLocked(u, fx.prev)
 	}
-	if fx.wake != 0 && (u.timerAt == 0 || fx.wake < u.timerAt) {
-		u.timerAt = fx.wake
-		e.timers.add(fx.wake, u.key)
-	}
+	e.remindLocked(u, fx.wake)
 	if then != nil {
-		then(custom)
+		then(custom, u.custom)
 	}
 	e.keepLocked(u, ev, fx)
 	if len(u.sessions) == 0 {
 		e.dropUnusedLocked(s, u.key)
 	}
 	e.dropIdleLocked(s, u)
-	return fx
 }
 
 // keepLocked hands what a step wants kept to the durable writer, save for the end

@@ -44,6 +44,7 @@ var contract = []struct {
 }{
 	{"ServerSecret", testServerSecret},
 	{"NextEpoch", testNextEpoch},
+	{"LastRev", testLastRev},
 	{"Apps", testApps},
 	{"SaveApp", testSaveApp},
 	{"Accounts", testAccounts},
@@ -90,7 +91,7 @@ var lasting = []struct {
 	{"OpGivenUpNeverRuns", testOpGivenUpNeverRuns},
 	{"CloseFinishesTheQueue", testCloseFinishesTheQueue},
 	{"CloseAmongCallers", testCloseAmongCallers},
-	{"KillLosesNothingAcknowledged", testKillLosesNothingAcknowledged},
+	{"KillLosesNothingAcknowledged", testSE21_KillLosesNothingAcknowledged},
 }
 
 func TestSQLiteMemory(t *testing.T) {

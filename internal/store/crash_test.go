@@ -117,7 +117,7 @@ func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
 
 // A server killed at any moment has lost nothing that it acknowledged, and what
 // it was writing is there whole or not at all.
-func testKillLosesNothingAcknowledged(t *testing.T, p place) {
+func testSE21_KillLosesNothingAcknowledged(t *testing.T, p place) {
 	acked := make(map[im.UserID]string)
 	for cycle := range 4 {
 		lines := 20 + rand.IntN(500)

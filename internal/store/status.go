@@ -25,6 +25,24 @@ func (s *Store) SaveLive(ctx context.Context, marks []im.Mark, customs []im.Cust
 	return nil
 }
 
+// LastRev gives the highest Rev of any mark or custom status, 0 where there is
+// none. It reads all of them: it is for the start.
+func (s *Store) LastRev(ctx context.Context) (rev int64, err error) {
+	err = s.read(ctx, func(ctx context.Context, r reader) error {
+		mark, err := r.LastMarkRev(ctx)
+		if err != nil {
+			return err
+		}
+		custom, err := r.LastCustomRev(ctx)
+		rev = max(mark, custom)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("read the last rev: %w", err)
+	}
+	return rev, nil
+}
+
 func saveLive(ctx context.Context, q *sqlc.Queries, marks []im.Mark, customs []im.CustomRow) error {
 	for _, m := range marks {
 		if err := saveMark(ctx, q, m); err != nil {

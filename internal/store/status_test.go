@@ -137,3 +137,19 @@ func testWatching(t *testing.T, s *store.Store) {
 	equal(t, user(t, s, alice).Watching, []im.UserID{})
 	equal(t, user(t, s, bob).Watching, []im.UserID{"d"})
 }
+
+func testLastRev(t *testing.T, s *store.Store) {
+	last := func() int64 {
+		t.Helper()
+		rev, err := s.LastRev(t.Context())
+		must(t, err)
+		return rev
+	}
+	equal(t, last(), 0)
+	openSession(t, s, login(alice, 1, im.Web, 1000)) // Rev 1,000,000
+	equal(t, last(), 1_000_000)
+	must(t, s.SaveLive(t.Context(), nil, []im.CustomRow{{User: alice, Text: "x", Rev: 1_000_002}}))
+	equal(t, last(), 1_000_002)
+	must(t, s.SaveLive(t.Context(), []im.Mark{{User: alice, Platform: im.Web, State: im.MarkLost, At: 1, Rev: 1_000_005}}, nil))
+	equal(t, last(), 1_000_005)
+}

@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -32,6 +34,7 @@ type Server struct {
 	done   chan struct{}
 	log    *logBuffer
 	proxy  http.Header // of every handshake
+	circle *Circle     // friends and blocklists, nil for none
 
 	Dev *server.Dev
 }
@@ -61,6 +64,12 @@ func StartApps(t testing.TB, apps ...im.AppRow) *Server {
 func StartApp(t testing.TB, app im.AppRow, sets ...string) *Server {
 	t.Helper()
 	return start(&Server{t: t, memory: NewListener(), apps: []im.AppRow{app}, sets: sets})
+}
+
+// StartCircle is Start with friend lists and blocklists of the test's own.
+func StartCircle(t testing.TB, c *Circle, sets ...string) *Server {
+	t.Helper()
+	return start(&Server{t: t, memory: NewListener(), circle: c, sets: sets})
 }
 
 func start(s *Server) *Server {
@@ -123,6 +132,9 @@ func (s *Server) up() {
 	if s.memory != nil {
 		opt.Listener = s.memory
 	}
+	if s.circle != nil {
+		opt.Friends, opt.Blocks = s.circle, s.circle
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := server.Open(ctx, cfg, opt)
 	if err != nil {
@@ -130,6 +142,9 @@ func (s *Server) up() {
 		s.t.Fatal(err)
 	}
 	s.Dev, s.stop, s.done = srv.Dev(), cancel, make(chan struct{})
+	if s.circle != nil {
+		s.circle.Serve(srv.StatusForTest(), s.Dev.SDKAppID)
+	}
 	go func() {
 		defer close(s.done)
 		defer srv.Close()
@@ -161,6 +176,41 @@ func (s *Server) RestartWith(change func(context.Context, *store.Store) error) {
 	if change != nil {
 		s.OnStore(change)
 	}
+	s.again()
+}
+
+// RestartAfter is Restart with a while in between in which nobody serves.
+func (s *Server) RestartAfter(down time.Duration) {
+	s.t.Helper()
+	s.Stop()
+	time.Sleep(down)
+	s.again()
+}
+
+// CrashFor ends the server as kill -9 does, and starts another on the data as
+// they were in that moment, after a while. It works in fake time alone.
+func (s *Server) CrashFor(down time.Duration) {
+	s.t.Helper()
+	synctest.Wait() // no write is under way
+	data := s.t.TempDir()
+	for _, name := range []string{"porchlight.db", "porchlight.db-wal", "operator.token"} {
+		text, err := os.ReadFile(filepath.Join(s.data, name)) //nolint:gosec // G304: in the test's own directory
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			s.t.Fatal(err)
+		}
+		err = os.WriteFile(filepath.Join(data, name), text, 0o600) //nolint:gosec // G703: the same
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	s.Stop() // what it still writes is not seen again
+	s.data = data
+	time.Sleep(down)
+	s.again()
+}
+
+func (s *Server) again() {
+	s.t.Helper()
 	if s.memory != nil {
 		s.memory = NewListener()
 	}

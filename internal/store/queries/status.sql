@@ -48,3 +48,9 @@ DELETE FROM subscription WHERE app_id = $1 AND user_id = $2 AND target = $3;
 
 -- name: ClearWatching :exec
 DELETE FROM subscription WHERE app_id = $1 AND user_id = $2;
+
+-- name: LastMarkRev :one
+SELECT CAST(COALESCE(MAX(rev), 0) AS BIGINT) FROM mark;
+
+-- name: LastCustomRev :one
+SELECT CAST(COALESCE(MAX(rev), 0) AS BIGINT) FROM custom_status;

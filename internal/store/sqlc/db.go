@@ -87,6 +87,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
 	}
+	if q.lastCustomRevStmt, err = db.PrepareContext(ctx, lastCustomRev); err != nil {
+		return nil, fmt.Errorf("error preparing query LastCustomRev: %w", err)
+	}
+	if q.lastMarkRevStmt, err = db.PrepareContext(ctx, lastMarkRev); err != nil {
+		return nil, fmt.Errorf("error preparing query LastMarkRev: %w", err)
+	}
 	if q.lastPositionStmt, err = db.PrepareContext(ctx, lastPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query LastPosition: %w", err)
 	}
@@ -248,6 +254,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
 		}
 	}
+	if q.lastCustomRevStmt != nil {
+		if cerr := q.lastCustomRevStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastCustomRevStmt: %w", cerr)
+		}
+	}
+	if q.lastMarkRevStmt != nil {
+		if cerr := q.lastMarkRevStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lastMarkRevStmt: %w", cerr)
+		}
+	}
 	if q.lastPositionStmt != nil {
 		if cerr := q.lastPositionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing lastPositionStmt: %w", cerr)
@@ -393,6 +409,8 @@ type Queries struct {
 	createAuditStmt      *sql.Stmt
 	createSecretStmt     *sql.Stmt
 	createSessionStmt    *sql.Stmt
+	lastCustomRevStmt    *sql.Stmt
+	lastMarkRevStmt      *sql.Stmt
 	lastPositionStmt     *sql.Stmt
 	liveStmt             *sql.Stmt
 	nextAppStmt          *sql.Stmt
@@ -437,6 +455,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createAuditStmt:      q.createAuditStmt,
 		createSecretStmt:     q.createSecretStmt,
 		createSessionStmt:    q.createSessionStmt,
+		lastCustomRevStmt:    q.lastCustomRevStmt,
+		lastMarkRevStmt:      q.lastMarkRevStmt,
 		lastPositionStmt:     q.lastPositionStmt,
 		liveStmt:             q.liveStmt,
 		nextAppStmt:          q.nextAppStmt,

@@ -25,6 +25,28 @@ func (q *Queries) ClearWatching(ctx context.Context, arg ClearWatchingParams) er
 	return err
 }
 
+const lastCustomRev = `-- name: LastCustomRev :one
+SELECT CAST(COALESCE(MAX(rev), 0) AS BIGINT) FROM custom_status
+`
+
+func (q *Queries) LastCustomRev(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.lastCustomRevStmt, lastCustomRev)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const lastMarkRev = `-- name: LastMarkRev :one
+SELECT CAST(COALESCE(MAX(rev), 0) AS BIGINT) FROM mark
+`
+
+func (q *Queries) LastMarkRev(ctx context.Context) (int64, error) {
+	row := q.queryRow(ctx, q.lastMarkRevStmt, lastMarkRev)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const lastPosition = `-- name: LastPosition :one
 SELECT CAST(COALESCE(MAX(position), 0) AS BIGINT) FROM subscription WHERE app_id = $1 AND user_id = $2
 `
