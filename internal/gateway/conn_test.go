@@ -161,7 +161,7 @@ func logIn(t testing.TB, c *conn, user im.UserID) map[string]any {
 	}
 	delete(head, "identifier")
 	delete(head, "usersig")
-	head["a2"], head["tinyid"], head["status_instid"] = s.a2, "144115200000000001", uint32(s.Inst)
+	head["a2"], head["tinyid"], head["status_instid"] = c.g.a2Key(s.Session), "144115200000000001", uint32(s.Inst)
 	return head
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"hash/maphash"
 	"strconv"
 
 	"github.com/gobwas/ws"
@@ -117,11 +118,7 @@ func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, own *
 func (k *call) opened(at status.Attached, own *opening) {
 	g, user := k.c.g, at.Session.UserKey
 	g.cfg.Accounts.Learn(user)
-	ses := at.Session
-	s := g.memory.open(&session{Session: ses, a2: g.cfg.Sealer.Seal(usersig.A2{
-		App: user.App, User: user.User, Inst: ses.Inst, Platform: ses.Platform,
-		KeyID: ses.KeyID, Issued: ses.Issued, Opened: ses.Opened, Expires: ses.Expires,
-	})})
+	s := g.memory.open(&session{Session: at.Session, a2: maphash.String(a2Seed, g.a2Key(at.Session))})
 	own.s = s
 	if k.c.settling.CompareAndSwap(0, g.now()) {
 		k.c.out.hold() // until it has settled
@@ -209,7 +206,7 @@ func (k *call) bind(s *session, at status.Attached) {
 	lim := &k.c.g.lim
 	k.c.reply(wire.AppendAnswer(nil, wire.CmdLogin, k.req.Head.Seq, k.now, wire.LoggedIn{
 		Answer:        wire.OK(),
-		A2Key:         s.a2,
+		A2Key:         k.c.g.a2Key(s.Session),
 		TinyID:        strconv.FormatInt(at.TinyID, 10),
 		InstID:        uint32(s.Inst),
 		HelloInterval: int(lim.Hello.Seconds()),
@@ -244,7 +241,7 @@ func (c *conn) known(a2 string) (*session, error) {
 		return nil, im.Err(im.CodeSigExpired)
 	}
 	s := fromA2(a, a2)
-	if old := c.g.memory.find(s.SessionID); old != nil && old.a2 == a2 {
+	if old := c.g.memory.find(s.SessionID); old != nil && old.Session == s.Session {
 		return old, nil
 	}
 	return s, nil

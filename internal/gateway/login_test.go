@@ -49,7 +49,7 @@ func TestWI11_SE7_PushedOutAsItsLoginIsAnswered(t *testing.T) {
 				t.Fatalf("round %d: before the login's answer came %s", i, f)
 			}
 			s := c.session.Load()
-			command := map[string]any{"servcmd": "x.unserved", "seq": 2, "sdkappid": 1, "a2": s.a2}
+			command := map[string]any{"servcmd": "x.unserved", "seq": 2, "sdkappid": 1, "a2": g.a2Key(s.Session)}
 			if err := c.feed(message(t, command, struct{}{})); err != nil {
 				t.Fatal(err)
 			}

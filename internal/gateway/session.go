@@ -20,7 +20,7 @@ import (
 // here.
 type session struct {
 	status.Session        // set at start
-	a2             string // set at start
+	a2             uint64 // a hash of its A2Key, which is made of the above; set at start
 
 	ended atomic.Uint32 // the im.Cause by which it is over, 0 while it stands
 	gone  atomic.Int64  // when its last socket left, Unix ms, 0 while it has one
@@ -46,6 +46,18 @@ func (s *session) left(c *conn, now int64) {
 	if s.conn.CompareAndSwap(c, nil) {
 		s.gone.Store(now)
 	}
+}
+
+// a2Seed is of a hash that nobody outside can compute. That is enough to know an
+// A2Key again on the very socket that has proved it.
+var a2Seed = maphash.MakeSeed()
+
+// a2Key gives a session's A2Key. It is not kept: it is as long as all else that is.
+func (g *Gateway) a2Key(s status.Session) string {
+	return g.cfg.Sealer.Seal(usersig.A2{
+		App: s.App, User: s.User, Inst: s.Inst, Platform: s.Platform,
+		KeyID: s.KeyID, Issued: s.Issued, Opened: s.Opened, Expires: s.Expires,
+	})
 }
 
 // window counts calls from the first on; it does not slide, as the client's own
@@ -184,7 +196,7 @@ func (m *memory) init() {
 func (m *memory) open(s *session) *session {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if old := m.sessions[s.SessionID]; old != nil && old.a2 == s.a2 {
+	if old := m.sessions[s.SessionID]; old != nil && old.Session == s.Session {
 		return old
 	}
 	m.sessions[s.SessionID] = s
@@ -274,7 +286,7 @@ func (m *memory) count() (live int) {
 // authenticate gives the session of an a2, or says why there is none. Whatever
 // the socket, the session must be of its application.
 func (c *conn) authenticate(ctx context.Context, a2 string) (*session, error) {
-	if s := c.session.Load(); s != nil && s.a2 == a2 {
+	if s := c.session.Load(); s != nil && s.a2 == maphash.String(a2Seed, a2) {
 		return s, c.stands(ctx, s)
 	}
 	s, err := c.known(a2)
@@ -313,7 +325,7 @@ func (g *Gateway) endSession(ctx context.Context, s *session, cause im.Cause) {
 }
 
 func fromA2(a usersig.A2, a2 string) *session {
-	return &session{a2: a2, Session: status.Session{
+	return &session{a2: maphash.String(a2Seed, a2), Session: status.Session{
 		SessionID: im.SessionID{UserKey: im.UserKey{App: a.App, User: a.User}, Inst: a.Inst},
 		Platform:  a.Platform, KeyID: a.KeyID, Issued: a.Issued, Opened: a.Opened, Expires: a.Expires,
 	}}
