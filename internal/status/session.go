@@ -216,20 +216,25 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	return nil
 }
 
-// endLocal ends a session in memory and tells its connection.
-func (e *Engine) endLocal(a *account, row im.SessionRow) {
+// cut ends a session in memory and gives its connection, nil for none, which is
+// not told of what follows.
+func (e *Engine) cut(a *account, row im.SessionRow) Outbox {
 	if i := a.find(row.Inst); i >= 0 {
 		a.row.Sessions[i] = row
 	}
 	a.seen(row.Inst)
-	var out Outbox
 	for _, l := range a.links {
 		if l.row.Inst == row.Inst {
-			out = l.out
-			e.detach(a, l.id) // first: who leaves is not told of it
-			break
+			e.detach(a, l.id)
+			return l.out
 		}
 	}
+	return nil
+}
+
+// endLocal ends a session in memory and tells its connection.
+func (e *Engine) endLocal(a *account, row im.SessionRow) {
+	out := e.cut(a, row) // first: who leaves is not told of it
 	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row)})
 	if out != nil {
 		out.End(row.Cause)
@@ -295,6 +300,9 @@ func (e *Engine) forgotten(ctx context.Context, s Session) error {
 		if r.Inst == s.Inst && r.Opened == s.Opened {
 			return &Ended{Cause: r.Cause}
 		}
+	}
+	if s.Issued <= row.RevokedBefore { // its account was deleted
+		return &Ended{Cause: im.CauseKickAdmin}
 	}
 	return &Ended{}
 }
