@@ -36,7 +36,7 @@ type Settings struct {
 	CallsWindow    time.Duration `setting:"limit.window" min:"1" max:"3600" doc:"The time over which limit.calls counts."`
 	RESTLimited    bool          `setting:"rest.limited" doc:"REST commands are held to their rates; over one, calls fail with code 60007."`
 	Deletion       bool          `setting:"account.deletion" doc:"Back ends may delete accounts; off, those calls fail with code 71000."`
-	KeepOut        time.Duration `setting:"account.keep_out" min:"0" max:"31536000" doc:"How long who was deleted is not imported anew (70399)."`
+	KeepOut        time.Duration `setting:"account.keep_out" min:"0" max:"31536000" doc:"How long deleted accounts are not imported (70399)."`
 	MaxTokenLife   time.Duration `setting:"limit.token_life" min:"0" max:"315360000" doc:"Lifetime of a UserSig; 0 for no limit."`
 }
 

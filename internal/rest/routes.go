@@ -18,6 +18,7 @@ type service struct {
 var (
 	accounts = &service{invalid: im.CodeInvalid, internal: im.CodeInternal}
 	presence = &service{invalid: im.CodeNotStringAccount, internal: im.CodeQueryFailed}
+	operator = &service{invalid: im.CodeInvalid, internal: im.CodeInternal}
 )
 
 // route is a row of the table: a command and what it demands. A row without a
@@ -66,6 +67,14 @@ func table() []route {
 		{
 			path: "openim/querystate", service: presence, rate: 200, badJSON: im.CodeQueryNotJSON, handler: with(queryState),
 			does: "The older name of openim/query_online_status.",
+		},
+		{
+			path: "openconfigsvr/getappinfo", service: operator, rate: 200, bare: true, handler: with(appInfo),
+			does: "Gives what was measured of the application on each of the latest days.",
+		},
+		{
+			path: "ConfigSvc/GetIPList", service: operator, rate: 200, bare: true, handler: with(addresses),
+			does: "Gives the addresses of the server, whatever the parameter nettype (0 to 6) asks for.",
 		},
 	}
 	var name string // of the service

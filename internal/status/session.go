@@ -85,6 +85,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	if err != nil {
 		return Attached{}, fmt.Errorf("open session of %s: %w", l.User.User, err)
 	}
+	e.figures.of(l.User.App).logins.Add(1)
 	a.row.Found, a.row.TinyID, a.row.LastPresence = true, tiny, now
 	a.remember(row)
 	if opening.Forget {
