@@ -8,6 +8,7 @@ package account
 import (
 	"context"
 	"hash/maphash"
+	"strings"
 	"sync"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -22,6 +23,8 @@ type Store interface {
 	Standing(ctx context.Context, key im.UserKey) (im.Standing, error)
 	// Revoke writes an order about a user as a whole.
 	Revoke(ctx context.Context, o im.Order) error
+	// Import makes and updates accounts and gives those who are kept out.
+	Import(ctx context.Context, i im.Import) (keptOut []im.UserID, err error)
 }
 
 // Directory answers who exists and how they stand.
@@ -164,6 +167,49 @@ func (d *Directory) Standing(ctx context.Context, key im.UserKey) (im.Standing, 
 func (d *Directory) Revoke(ctx context.Context, o im.Order) error {
 	defer d.forget(o.User) // also after an error: it may have been carried out all the same
 	return d.store.Revoke(ctx, o)
+}
+
+// robots begin the userIDs of robots, which are made by other means.
+const robots = "@RBT#"
+
+// Import makes accounts, and sets the given fields of those that exist already,
+// in one commit. It gives those that it leaves out, with the reason: a userID
+// that can be none or is a robot's, a text that is too long, and who was deleted
+// too lately.
+func (d *Directory) Import(ctx context.Context, i im.Import) (failed []im.Failed, err error) {
+	good := i.Accounts[:0:0]
+	for _, row := range i.Accounts {
+		if refusal := importable(row); refusal != nil {
+			failed = append(failed, im.Failed{User: row.User, Refusal: refusal})
+			continue
+		}
+		good = append(good, row)
+	}
+	if len(good) == 0 {
+		return failed, nil
+	}
+	i.Accounts = good
+	keptOut, err := d.store.Import(ctx, i)
+	for _, u := range keptOut {
+		failed = append(failed, im.Failed{User: u, Refusal: im.Err(im.CodeKeptOut)})
+	}
+	return failed, err
+}
+
+// importable says why an account cannot be imported, or nil.
+func importable(row im.ImportRow) *im.Error {
+	switch {
+	case !row.User.Valid():
+		return im.Errorf(im.CodeInvalid, "UserID: %s", im.CodeInvalidUserID.Text())
+	case strings.HasPrefix(string(row.User), robots):
+		return im.Errorf(im.CodeInvalid, "UserID: those that begin with %s are robots'", robots)
+	}
+	for _, value := range row.Values {
+		if len(value) > im.MaxFieldBytes {
+			return im.Errorf(im.CodeProfileLong, "a text of a profile is longer than %d bytes", im.MaxFieldBytes)
+		}
+	}
+	return nil
 }
 
 // forget drops what is remembered of a user, and sees to it that what is being

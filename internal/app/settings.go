@@ -35,13 +35,15 @@ type Settings struct {
 	CallsPerWindow int           `setting:"limit.calls" min:"0" max:"100000" doc:"Calls of one limited kind in limit.window; 0 for no limit."`
 	CallsWindow    time.Duration `setting:"limit.window" min:"1" max:"3600" doc:"The time over which limit.calls counts."`
 	RESTLimited    bool          `setting:"rest.limited" doc:"REST commands are held to their rates; over one, calls fail with code 60007."`
+	Deletion       bool          `setting:"account.deletion" doc:"Back ends may delete accounts; off, those calls fail with code 71000."`
+	KeepOut        time.Duration `setting:"account.keep_out" min:"0" max:"31536000" doc:"How long deleted accounts are not imported (70399)."`
 	MaxTokenLife   time.Duration `setting:"limit.token_life" min:"0" max:"315360000" doc:"Lifetime of a UserSig; 0 for no limit."`
 }
 
 // DefaultSettings gives what an application starts with.
 func DefaultSettings() Settings {
 	return Settings{
-		StatusOn: true, StatusEdition: true,
+		StatusOn: true, StatusEdition: true, Deletion: true,
 		Login: im.PolicyDual, NativeSessions: 1, WebSessions: 1,
 		MaxQuery: im.MaxQuery, MaxSubscribe: im.MaxSubscribe, MaxUnsubscribe: im.MaxSubscribe,
 		MaxSubscribed: im.MaxSubscribed, MaxCustomBytes: im.MaxCustomBytes,

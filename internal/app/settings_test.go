@@ -17,7 +17,7 @@ import (
 // without settings to the vendor's figures.
 func TestST3_ST5_ST6_ST7_ST9_DefaultsAreTheDocumentedOnes(t *testing.T) {
 	want := app.Settings{
-		StatusOn: true, StatusEdition: true, FriendNotices: false,
+		StatusOn: true, StatusEdition: true, FriendNotices: false, Deletion: true,
 		Login: im.PolicyDual, NativeSessions: 1, WebSessions: 1,
 		MaxQuery: 500, MaxSubscribe: 100, MaxUnsubscribe: 100, MaxSubscribed: 200, MaxCustomBytes: 100,
 		CallsPerWindow: 20, CallsWindow: 5 * time.Second, MaxTokenLife: 0,
@@ -56,6 +56,8 @@ var values = map[string]struct {
 	"limit.calls":              {"0", func(s *app.Settings) { s.CallsPerWindow = 0 }},
 	"limit.window":             {"1m30s", func(s *app.Settings) { s.CallsWindow = 90 * time.Second }},
 	"rest.limited":             {"true", func(s *app.Settings) { s.RESTLimited = true }},
+	"account.deletion":         {"false", func(s *app.Settings) { s.Deletion = false }},
+	"account.keep_out":         {"2160h", func(s *app.Settings) { s.KeepOut = 90 * 24 * time.Hour }},
 	"limit.token_life":         {"4320h", func(s *app.Settings) { s.MaxTokenLife = 180 * 24 * time.Hour }},
 }
 

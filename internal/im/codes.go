@@ -31,6 +31,8 @@ const (
 	CodeNoApp         Code = 70020
 	CodeTooManyChecks Code = 70050
 	CodeBanned        Code = 70051
+	CodeKeptOut       Code = 70399
+	CodeNoDeletion    Code = 71000
 	CodeNoAccount     Code = 70107
 	CodeServerTimeout Code = 70169
 	CodeInvalid       Code = 70402
@@ -41,6 +43,7 @@ const (
 	CodeNotStringAccount Code = 90003
 	CodeTooManyAccounts  Code = 90011
 	CodeQueryFailed      Code = 90994
+	CodeProfileLong      Code = 40601
 
 	CodeNotLoggedIn   Code = 6014
 	CodeInvalidUserID Code = 7003
@@ -72,6 +75,8 @@ var codeTexts = map[Code]string{
 	CodeNoApp:         "no such SDKAppID on this server",
 	CodeTooManyChecks: "too many failed verifications; wait a minute",
 	CodeBanned:        "the account is banned",
+	CodeKeptOut:       "an account of that userID was deleted lately and cannot be made anew yet",
+	CodeNoDeletion:    "deletion of accounts is switched off for this application; an operator can switch it on",
 	CodeNoAccount:     "the account does not exist",
 	CodeServerTimeout: "the server took too long; try again",
 	CodeInvalid:       "invalid request parameters",
@@ -81,6 +86,7 @@ var codeTexts = map[Code]string{
 
 	CodeNotStringAccount: "To_Account is not a list of texts",
 	CodeTooManyAccounts:  "too many accounts in one call",
+	CodeProfileLong:      "the value is too long",
 	CodeQueryFailed:      "the query failed inside the server; try again",
 
 	CodeNotLoggedIn:   "this session was ended by another login or by an administrator; log in again",

@@ -129,6 +129,21 @@ type Found struct {
 	Version Version
 }
 
+// Presence is where a user is, for a back end.
+type Presence struct {
+	User   UserID
+	Status Status
+	On     []Device
+}
+
+// Device is one session of a user, Online, or a platform on which the last one
+// was lost and which push still reaches, Offline.
+type Device struct {
+	Platform Platform
+	General  General
+	Inst     InstID // 0 where it is not known
+}
+
 // Failed is one user for whom a command on many could not be carried out.
 type Failed struct {
 	User    UserID

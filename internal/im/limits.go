@@ -39,6 +39,7 @@ const (
 	MaxRESTBytes    = 1 << 20  // a body of the REST API
 	MaxRESTMessage  = 12 << 10 // the same of commands that send messages
 	MaxRESTAccounts = 100      // accounts in one call about accounts
+	MaxFieldBytes   = 500      // a text of a profile
 
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application

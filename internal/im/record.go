@@ -117,11 +117,42 @@ type Order struct {
 	User    UserKey
 	Before  int64 // UserSigs of that second, Unix, and earlier are dead; 0 leaves that as it is
 	Ban     Ban
+	Delete  bool         // the account goes, with all that is kept of it but the revocation; then what follows is not written
 	Ended   []SessionRow // sessions that it ends, with Closed and Cause set
 	Marks   []Mark
 	Customs []CustomRow
 	Audit   AuditRow // with an Action, or none is kept
 }
+
+// Import is accounts that a back end makes, or updates where they exist, in one
+// transaction.
+type Import struct {
+	App      AppID
+	At       int64 // Unix milliseconds
+	Accounts []ImportRow
+	KeepOut  int64  // who was deleted since that Unix second is not made anew; 0 keeps nobody out
+	Actor    string // of the audit
+}
+
+// ImportRow is one account of an [Import], with the fields of its profile that
+// are to be set, by their tags.
+type ImportRow struct {
+	User   UserID
+	Values map[string]string
+}
+
+// Day is what happened to an application on one day.
+type Day struct {
+	Day        int64 // since 1970, in UTC
+	Registered int64 // accounts that were made
+	Deleted    int64
+	Logins     int64 // by UserSig
+	Online     int64 // the most users at once
+	Accounts   int64 // there were at its end
+}
+
+// DayOf gives the day of a Unix millisecond.
+func DayOf(milli int64) int64 { return milli / (24 * 60 * 60 * 1000) }
 
 // Ban is what an order says of the ban of an account.
 type Ban uint8

@@ -32,6 +32,9 @@ func (nobody) Standing(context.Context, im.UserKey) (im.Standing, error) { retur
 
 func (nobody) Revoke(context.Context, im.Order) error { return nil }
 
+// Import keeps nobody out.
+func (nobody) Import(context.Context, im.Import) ([]im.UserID, error) { return nil, nil }
+
 // run has an API carry out f as its one command, and gives the answer and the
 // log.
 func run(t *testing.T, set rest.Settings, body string, f func(context.Context) error) (answer, log string) {

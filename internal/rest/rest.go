@@ -33,10 +33,13 @@ type Config struct {
 	Apps     *app.Registry
 	Accounts *account.Directory
 	Status   *status.Engine
+	Days     *app.Days
 	Settings Settings
 	Metrics  prometheus.Registerer
 	Log      *slog.Logger
 	Now      func() time.Time // nil for time.Now
+
+	Addresses func() []string // of the server, as GetIPList tells them
 }
 
 // Settings bound what callers may do and cost. A zero is the default.

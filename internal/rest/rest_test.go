@@ -147,36 +147,37 @@ func TestRE4_ParametersAreReadOnce(t *testing.T) {
 func TestRE6_BodiesAreJudged(t *testing.T) {
 	s := testkit.Start(t, "rest.body_bytes=200000")
 	deep := strings.Repeat("[", 90000) + strings.Repeat("]", 90000)
-	for body, want := range map[string]im.Code{
-		`{"CheckItem":[{"UserID":"alice"}]}`:                          0,
-		" \n{\"CheckItem\":[{\"UserID\":\"alice\"}],\"more\":[1,{}]}": 0,
-		``:                                     im.CodeNotJSON,
-		` `:                                    im.CodeNotJSON,
-		`null`:                                 im.CodeInvalid, // decoded, and nobody is named
-		`[]`:                                   im.CodeNotJSON,
-		`"text"`:                               im.CodeNotJSON,
-		`{`:                                    im.CodeNotJSON,
-		`{}{}`:                                 im.CodeNotJSON,
-		`{"CheckItem":[{"UserID":"alice"}]} x`: im.CodeNotJSON,
-
-		// A whole document that says something else.
-		`{"CheckItem":[],"CheckItem":[{"UserID":"alice"}]}`:                           im.CodeNotJSON,
-		`{"checkitem":[{"UserID":"alice"}]}`:                                          im.CodeInvalid,
-		`{"CheckItem":"alice"}`:                                                       im.CodeInvalid,
-		`{"CheckItem":["alice"]}`:                                                     im.CodeInvalid,
-		`{"CheckItem":[{"UserID":7}]}`:                                                im.CodeInvalid,
-		`{"CheckItem":null}`:                                                          im.CodeInvalid,
-		`{"CheckItem":[{"UserID":"` + "\xff" + `"}]}`:                                 im.CodeNotJSON,
-		`{"CheckItem":[{"UserID":"\ud800"}]}`:                                         im.CodeNotJSON,
-		`{"CheckItem":[{"UserID":"alice",}]}`:                                         im.CodeNotJSON,
-		"\ufeff{}":                                                                    im.CodeNotJSON,
-		`{"more":` + deep + `}`:                                                       im.CodeNotJSON,
-		`{"more":"` + strings.Repeat("x", 200000) + `"}`:                              im.CodeTooLong,
-		`{"CheckItem":[` + strings.Repeat(`{},`, 100) + `{}]}`:                        im.CodeInvalid,
-		`{"CheckItem":[` + strings.Repeat(`{"UserID":"a"},`, 99) + `{"UserID":"a"}]}`: 0,
+	for _, c := range []struct {
+		body string
+		want im.Code
+	}{
+		{`{"CheckItem":[{"UserID":"alice"}]}`, 0},
+		{" \n{\"CheckItem\":[{\"UserID\":\"alice\"}],\"more\":[1,{}]}", 0},
+		{``, im.CodeNotJSON},
+		{` `, im.CodeNotJSON},
+		{`null`, im.CodeInvalid}, // decoded, and nobody is named
+		{`[]`, im.CodeNotJSON},
+		{`"text"`, im.CodeNotJSON},
+		{`{`, im.CodeNotJSON},
+		{`{}{}`, im.CodeNotJSON},
+		{`{"CheckItem":[{"UserID":"alice"}]} x`, im.CodeNotJSON},
+		{`{"CheckItem":[],"CheckItem":[{"UserID":"alice"}]}`, im.CodeNotJSON},
+		{`{"checkitem":[{"UserID":"alice"}]}`, im.CodeInvalid},
+		{`{"CheckItem":"alice"}`, im.CodeInvalid},
+		{`{"CheckItem":["alice"]}`, im.CodeInvalid},
+		{`{"CheckItem":[{"UserID":7}]}`, im.CodeInvalid},
+		{`{"CheckItem":null}`, im.CodeInvalid},
+		{`{"CheckItem":[{"UserID":"` + "\xff" + `"}]}`, im.CodeNotJSON},
+		{`{"CheckItem":[{"UserID":"\ud800"}]}`, im.CodeNotJSON},
+		{`{"CheckItem":[{"UserID":"alice",}]}`, im.CodeNotJSON},
+		{"\ufeff{}", im.CodeNotJSON},
+		{`{"more":` + deep + `}`, im.CodeNotJSON},
+		{`{"more":"` + strings.Repeat("x", 200000) + `"}`, im.CodeTooLong},
+		{`{"CheckItem":[` + strings.Repeat(`{},`, 100) + `{}]}`, im.CodeInvalid},
+		{`{"CheckItem":[` + strings.Repeat(`{"UserID":"a"},`, 99) + `{"UserID":"a"}]}`, 0},
 	} {
-		if a := s.REST(check, body); a.ErrorCode != want {
-			t.Errorf("%.80q is answered %s, want %d", body, a.Text, want)
+		if a := s.REST(check, c.body); a.ErrorCode != c.want {
+			t.Errorf("%.80q is answered %s, want %d", c.body, a.Text, c.want)
 		}
 	}
 	c := s.RESTCall(check, "")

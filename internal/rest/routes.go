@@ -17,6 +17,8 @@ type service struct {
 // The services.
 var (
 	accounts = &service{invalid: im.CodeInvalid, internal: im.CodeInternal}
+	presence = &service{invalid: im.CodeNotStringAccount, internal: im.CodeQueryFailed}
+	operator = &service{invalid: im.CodeInvalid, internal: im.CodeInternal}
 )
 
 // route is a row of the table: a command and what it demands. A row without a
@@ -39,12 +41,40 @@ func (r *route) notJSON() im.Code { return cmp.Or(r.badJSON, im.CodeNotJSON) }
 func table() []route {
 	rows := []route{
 		{
+			path: "im_open_login_svc/account_import", service: accounts, rate: 200, handler: with(importAccount),
+			does: "Makes an account, or updates its nickname and avatar.",
+		},
+		{
+			path: "im_open_login_svc/multiaccount_import", service: accounts, rate: 100, handler: with(importAccounts),
+			does: "Makes accounts, or updates their nicknames and avatars.",
+		},
+		{
 			path: "im_open_login_svc/account_check", service: accounts, rate: 100, handler: with(checkAccounts),
 			does: "Says of accounts whether they exist.",
 		},
 		{
+			path: "im_open_login_svc/account_delete", service: accounts, rate: 100, handler: with(deleteAccounts),
+			does: "Deletes accounts with all that is theirs. Their sessions end, and UserSigs of that second and earlier are dead for good.",
+		},
+		{
 			path: "im_open_login_svc/kick", service: accounts, rate: 200, handler: with(kick),
 			does: "Ends all sessions of a user and makes every UserSig of that second and earlier dead for good. A new one works.",
+		},
+		{
+			path: "openim/query_online_status", service: presence, rate: 200, badJSON: im.CodeQueryNotJSON, handler: with(queryOnline),
+			does: "Says where users are.",
+		},
+		{
+			path: "openim/querystate", service: presence, rate: 200, badJSON: im.CodeQueryNotJSON, handler: with(queryState),
+			does: "The older name of openim/query_online_status.",
+		},
+		{
+			path: "openconfigsvr/getappinfo", service: operator, rate: 200, bare: true, handler: with(appInfo),
+			does: "Gives what was measured of the application on each of the latest days.",
+		},
+		{
+			path: "ConfigSvc/GetIPList", service: operator, rate: 200, bare: true, handler: with(addresses),
+			does: "Gives the addresses of the server, whatever the parameter nettype (0 to 6) asks for.",
 		},
 	}
 	var name string // of the service

@@ -131,6 +131,7 @@ type RESTConfig struct {
 	// openim/query_online_status=400; they hold for applications whose setting
 	// rest.limited is on, each by itself
 	Rates     []string `yaml:"rates"`
+	Addresses []string `yaml:"addresses"`  // what GetIPList tells; empty for the addresses that the server listens on
 	CORS      bool     `yaml:"cors"`       // pages of every origin may read the answers, as with the original
 	AccessLog bool     `yaml:"access_log"` // each request is logged, without its query string and body
 }

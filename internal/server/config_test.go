@@ -105,6 +105,8 @@ func TestEverySettingCanBeSetInThreeWays(t *testing.T) {
 			value = "11s"
 		case path == "gateway.proxies":
 			value = "[10.0.0.0/8]"
+		case path == "rest.rates":
+			value = "[openim/query_online_status=400]"
 		case path == "store.dsn":
 			value = "postgres://porchlight@db.example.com/porchlight"
 		case path == "rest.rates":

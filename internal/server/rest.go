@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -37,6 +38,29 @@ func (r RESTConfig) rates() (map[string]int, error) {
 		rates[command] = n
 	}
 	return rates, nil
+}
+
+// addresses gives those that the server can be reached at, as configured or as
+// it listens.
+func (s *Server) addresses() []string {
+	if len(s.cfg.REST.Addresses) > 0 {
+		return s.cfg.REST.Addresses
+	}
+	addr, ok := s.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	if !addr.IP.IsUnspecified() {
+		return []string{addr.IP.String()}
+	}
+	var list []string
+	all, _ := net.InterfaceAddrs() // none, if the system does not say
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && n.IP.IsGlobalUnicast() {
+			list = append(list, n.IP.String())
+		}
+	}
+	return list
 }
 
 // beside serves the REST API, and everything else by the router.

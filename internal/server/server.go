@@ -46,6 +46,7 @@ type Server struct {
 	status   *status.Engine
 	gateway  *gateway.Gateway
 	rest     *rest.API
+	days     *app.Days
 	registry *prometheus.Registry
 	listener net.Listener
 	private  net.Listener // nil for none
@@ -147,8 +148,10 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
 		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: proxies, Metrics: s.registry, Log: s.log,
 	})
+	s.days = app.NewDays(s.status, s.store, s.log)
 	s.rest = rest.New(rest.Config{
-		Apps: apps, Accounts: accounts, Status: s.status, Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
+		Apps: apps, Accounts: accounts, Status: s.status, Days: s.days, Addresses: s.addresses,
+		Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})
 	for _, a := range s.apps.Apps() {
@@ -195,7 +198,7 @@ func (s *Server) Dev() *Dev {
 func (s *Server) Run(ctx context.Context) error {
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.purge, trim} {
+	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.days.Run, s.purge, trim} {
 		wg.Go(func() { _ = run(parts) }) // they end with parts and have no error to give
 	}
 	failed := make(chan error, 2)

@@ -88,6 +88,7 @@ const (
 	evEnd                 // a session ended for good
 	evCustom              // the user set a custom status
 	evRestore             // the store remembers the user from before the start
+	evDelete              // the account was deleted
 )
 
 // event is one thing that happened to a user.
@@ -129,6 +130,8 @@ func step(u *user, ev event, now moment, r *Rules) effects {
 		u.custom = ev.custom
 	case evRestore:
 		u.restore(ev, now, r, &fx)
+	case evDelete:
+		u.sessions, u.marks = nil, marks{}
 	}
 	u.show(ev.kind, now, r, &fx)
 	fx.wake = u.nextWake(now, r)
@@ -307,6 +310,12 @@ func (u *user) nextWake(now moment, r *Rules) (wake moment) {
 		u.marks.lostPush(func(_ im.Platform, at int64) { soonest(&wake.wall, now.wall, at+r.PushReachable.Milliseconds()) })
 	}
 	return wake
+}
+
+// exists reports whether what is known of the user proves that there is an
+// account: one who is only watched may have been deleted.
+func (u *user) exists() bool {
+	return len(u.sessions) > 0 || u.marks.state != [im.Platforms]im.MarkState{}
 }
 
 // find gives the index of a session, -1 where there is none.

@@ -89,6 +89,23 @@ func (d *durable) customLocked(c im.CustomRow) {
 	d.customs[c.User] = c
 }
 
+// forget drops what is kept of a user: there is nothing left to write it to, and
+// the next account of that name has nothing to do with it.
+func (d *durable) forget(key im.UserKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for p := range im.Platform(im.Platforms) {
+		delete(d.marks, markKey{key, p})
+	}
+	delete(d.customs, key)
+	delete(d.lists, key)
+	for id := range d.closed {
+		if id.UserKey == key {
+			delete(d.closed, id)
+		}
+	}
+}
+
 // gathered gives copies of what waits. All of it stays until it is written: a
 // user who is read meanwhile must not be found as they were before.
 func (d *durable) gathered() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {

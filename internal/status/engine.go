@@ -104,6 +104,7 @@ type Engine struct {
 	durable  durable
 	muted    muted
 	switches switches
+	figures  figures
 	stats    stats
 }
 

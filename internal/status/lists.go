@@ -13,33 +13,77 @@ import (
 func (e *Engine) Status(ctx context.Context, app im.AppID, users []im.UserID) ([]im.Found, []im.Failed, error) {
 	users = unique(users)
 	all := make([]im.Found, len(users))
+	failed, err := e.without(ctx, app, users, func(i int, key im.UserKey) (known bool) {
+		all[i], known = e.lookup(key)
+		return known
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return withoutFailed(all, users, failed), failed, nil
+}
+
+// Presence gives where some users of an application are, as [Engine.Status]
+// does.
+func (e *Engine) Presence(ctx context.Context, app im.AppID, users []im.UserID) ([]im.Presence, []im.Failed, error) {
+	users = unique(users)
+	all := make([]im.Presence, len(users))
+	failed, err := e.without(ctx, app, users, func(i int, key im.UserKey) (known bool) {
+		all[i], known = e.presence(key)
+		return known
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return withoutFailed(all, users, failed), failed, nil
+}
+
+// without looks each user up and gives the refusals of those who have no status,
+// in order. What look says of a user who is not known there must be right if
+// there is an account.
+func (e *Engine) without(
+	ctx context.Context, app im.AppID, users []im.UserID, look func(i int, key im.UserKey) (known bool),
+) ([]im.Failed, error) {
 	var unsure []im.UserID
+	sure := true
 	for i, id := range users {
-		if !id.Valid() {
-			continue
-		}
-		known := false
-		if all[i], known = e.lookup(im.UserKey{App: app, User: id}); !known {
+		valid := id.Valid()
+		sure = sure && valid
+		if valid && !look(i, im.UserKey{App: app, User: id}) {
 			unsure = append(unsure, id)
 		}
 	}
 	missing, err := e.missing(ctx, app, unsure)
-	if err != nil {
-		return nil, nil, err
+	if err != nil || sure && len(missing) == 0 { // as nearly always
+		return nil, err
 	}
-	found := make([]im.Found, 0, len(users))
 	var failed []im.Failed
-	for i, id := range users {
+	for _, id := range users {
 		switch {
 		case !id.Valid():
 			failed = append(failed, im.Failed{User: id, Refusal: im.Err(im.CodeInvalidUserID)})
 		case missing[id]:
 			failed = append(failed, im.Failed{User: id, Refusal: im.Err(im.CodeNoAccount)})
-		default:
-			found = append(found, all[i])
 		}
 	}
-	return found, failed, nil
+	return failed, nil
+}
+
+// withoutFailed leaves out what was found of users who have failed. Both lists
+// are in the order of the users.
+func withoutFailed[T any](all []T, users []im.UserID, failed []im.Failed) []T {
+	if len(failed) == 0 {
+		return all
+	}
+	found := make([]T, 0, len(all)-len(failed))
+	for i, id := range users {
+		if len(failed) > 0 && failed[0].User == id {
+			failed = failed[1:]
+			continue
+		}
+		found = append(found, all[i])
+	}
+	return found
 }
 
 // lookup gives a user's status, and whether having one in memory proves that
@@ -52,7 +96,31 @@ func (e *Engine) lookup(key im.UserKey) (im.Found, bool) {
 	if u == nil {
 		return im.Found{User: key.User, Status: im.Status{General: im.Unlogined}, Version: im.Version{Epoch: e.cfg.Epoch, Seq: s.floor}}, false
 	}
-	return im.Found{User: key.User, Status: u.shown, Version: im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}}, true
+	return im.Found{User: key.User, Status: u.shown, Version: im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}}, u.exists()
+}
+
+// presence is lookup for where a user is: each session, and each platform on
+// which one was lost and push still reaches it.
+func (e *Engine) presence(key im.UserKey) (im.Presence, bool) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[key]
+	if u == nil {
+		return im.Presence{User: key.User, Status: im.Status{General: im.Unlogined}}, false
+	}
+	found := im.Presence{User: key.User, Status: u.shown}
+	for i := range u.sessions {
+		found.On = append(found.On, im.Device{Platform: u.sessions[i].platform, General: im.Online, Inst: u.sessions[i].inst})
+	}
+	since := e.Now() - e.cfg.Rules.PushReachable.Milliseconds()
+	for p, state := range u.marks.state {
+		platform := im.Platform(p)
+		if state == im.MarkLost && platform.HasPush() && u.marks.at[p] > since {
+			found.On = append(found.On, im.Device{Platform: platform, General: im.Offline})
+		}
+	}
+	return found, u.exists()
 }
 
 // missing gives those of the users who do not exist.

@@ -41,6 +41,37 @@ func (e *Engine) Unban(ctx context.Context, key im.UserKey, actor string) error 
 	return nil
 }
 
+// Delete removes an account: its sessions end as by [Engine.Kick], whoever
+// watches it is told that it is Unlogined, and nothing is kept of it but the
+// revocation. A place that it has on a subscription list stays its watcher's. The
+// promise and the refusal are those of Kick.
+func (e *Engine) Delete(ctx context.Context, key im.UserKey, actor string) error {
+	a, err := e.acquireKnown(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer e.release(a)
+	now := e.cfg.Now()
+	order := im.Order{User: key, Before: now.Unix(), Delete: true, Audit: im.AuditRow{Actor: actor, Action: "user.delete"}}
+	if err := e.commit(ctx, order); err != nil {
+		return err
+	}
+	var outs []Outbox
+	for _, row := range a.row.Sessions {
+		if out := e.cut(a, row); out != nil {
+			outs = append(outs, out)
+		}
+	}
+	e.durable.forget(key)
+	e.step(key, event{kind: evDelete})
+	for _, out := range outs {
+		out.End(im.CauseKickAdmin)
+	}
+	// Who has the next turn reads what has become of it.
+	a.row, a.loaded, a.away, a.circle, a.met = im.UserRow{}, false, nil, nil, false
+	return nil
+}
+
 // acquireKnown is acquire for a user who must exist.
 func (e *Engine) acquireKnown(ctx context.Context, key im.UserKey) (*account, error) {
 	a, err := e.acquire(ctx, key)

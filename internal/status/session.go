@@ -85,6 +85,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	if err != nil {
 		return Attached{}, fmt.Errorf("open session of %s: %w", l.User.User, err)
 	}
+	e.figures.of(l.User.App).logins.Add(1)
 	a.row.Found, a.row.TinyID, a.row.LastPresence = true, tiny, now
 	a.remember(row)
 	if opening.Forget {
@@ -216,20 +217,25 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	return nil
 }
 
-// endLocal ends a session in memory and tells its connection.
-func (e *Engine) endLocal(a *account, row im.SessionRow) {
+// cut ends a session in memory and gives its connection, nil for none, which is
+// not told of what follows.
+func (e *Engine) cut(a *account, row im.SessionRow) Outbox {
 	if i := a.find(row.Inst); i >= 0 {
 		a.row.Sessions[i] = row
 	}
 	a.seen(row.Inst)
-	var out Outbox
 	for _, l := range a.links {
 		if l.row.Inst == row.Inst {
-			out = l.out
-			e.detach(a, l.id) // first: who leaves is not told of it
-			break
+			e.detach(a, l.id)
+			return l.out
 		}
 	}
+	return nil
+}
+
+// endLocal ends a session in memory and tells its connection.
+func (e *Engine) endLocal(a *account, row im.SessionRow) {
+	out := e.cut(a, row) // first: who leaves is not told of it
 	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row)})
 	if out != nil {
 		out.End(row.Cause)
@@ -295,6 +301,9 @@ func (e *Engine) forgotten(ctx context.Context, s Session) error {
 		if r.Inst == s.Inst && r.Opened == s.Opened {
 			return &Ended{Cause: r.Cause}
 		}
+	}
+	if s.Issued <= row.RevokedBefore { // its account was deleted
+		return &Ended{Cause: im.CauseKickAdmin}
 	}
 	return &Ended{}
 }

@@ -70,8 +70,9 @@ func (e *Engine) stepThen(key im.UserKey, ev event, then func(before, after stri
 }
 
 func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, after string)) {
-	custom := u.custom
+	custom, general := u.custom, u.shown.General
 	fx := step(u, ev, e.moment(), &e.cfg.Rules)
+	e.figures.turned(u.key.App, general, u.shown.General)
 	if fx.changed {
 		e.tellLocked(u, fx.prev)
 	}

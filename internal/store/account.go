@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/store/sqlc"
@@ -128,8 +131,13 @@ func (s *Store) Standing(ctx context.Context, key im.UserKey) (im.Standing, erro
 // [Store.CloseSessions] does it, and the audit row, which is about o.User
 // whatever it says, is kept if it has an Action.
 //
+// If the account is to be deleted, everything that is kept of it goes instead,
+// save for the revocation, and what others keep of it, such as a place on a
+// subscription list, is theirs.
+//
 // It does all of that, or nothing and gives an [im.Error] with
-// [im.CodeNoAccount] if a ban is to be set or lifted where there is no account.
+// [im.CodeNoAccount] if a ban is to be set or lifted, or an account deleted, where
+// there is none.
 func (s *Store) Revoke(ctx context.Context, o im.Order) error {
 	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error { return revoke(ctx, q, o) })
 	if err != nil {
@@ -139,19 +147,11 @@ func (s *Store) Revoke(ctx context.Context, o im.Order) error {
 }
 
 func revoke(ctx context.Context, q *sqlc.Queries, o im.Order) error {
-	if err := setBan(ctx, q, o.User, o.Ban); err != nil { // first: it may refuse
-		return err
+	follow := throwOut
+	if o.Delete {
+		follow = deleteAccount
 	}
-	if o.Before > 0 {
-		err := q.Revoke(ctx, sqlc.RevokeParams{AppID: o.User.App, UserID: o.User.User, RevokedBefore: o.Before})
-		if err != nil {
-			return fmt.Errorf("revoke the tokens: %w", err)
-		}
-	}
-	if err := closeSessions(ctx, q, o.User, o.Ended); err != nil {
-		return err
-	}
-	if err := saveLive(ctx, q, o.Marks, o.Customs); err != nil {
+	if err := follow(ctx, q, o); err != nil {
 		return err
 	}
 	if o.Audit.Action == "" {
@@ -159,6 +159,63 @@ func revoke(ctx context.Context, q *sqlc.Queries, o im.Order) error {
 	}
 	o.Audit.App, o.Audit.User = o.User.App, o.User.User
 	return createAudit(ctx, q, o.Audit)
+}
+
+func throwOut(ctx context.Context, q *sqlc.Queries, o im.Order) error {
+	if err := setBan(ctx, q, o.User, o.Ban); err != nil { // first: it may refuse
+		return err
+	}
+	if err := revokeBefore(ctx, q, o); err != nil {
+		return err
+	}
+	if err := closeSessions(ctx, q, o.User, o.Ended); err != nil {
+		return err
+	}
+	return saveLive(ctx, q, o.Marks, o.Customs)
+}
+
+func revokeBefore(ctx context.Context, q *sqlc.Queries, o im.Order) error {
+	if o.Before == 0 {
+		return nil
+	}
+	err := q.Revoke(ctx, sqlc.RevokeParams{AppID: o.User.App, UserID: o.User.User, RevokedBefore: o.Before})
+	if err != nil {
+		return fmt.Errorf("revoke the tokens: %w", err)
+	}
+	return nil
+}
+
+// deleteAccount removes an account and everything that is its own. The
+// revocation stays, or an old UserSig would register the account anew.
+func deleteAccount(ctx context.Context, q *sqlc.Queries, o im.Order) error {
+	app, user := o.User.App, o.User.User
+	account, err := q.Account(ctx, sqlc.AccountParams{AppID: app, UserID: user})
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the account: %w", err)
+	case account.TinyID == 0:
+		return refuse(im.Err(im.CodeNoAccount))
+	}
+	for _, remove := range []func() error{
+		func() error { return revokeBefore(ctx, q, o) },
+		func() error {
+			return q.SetDeleted(ctx, sqlc.SetDeletedParams{Deleted: o.Before, AppID: app, UserID: user})
+		},
+		func() error { return q.DeleteSessions(ctx, sqlc.DeleteSessionsParams{AppID: app, UserID: user}) },
+		func() error { return q.DeleteMarks(ctx, sqlc.DeleteMarksParams{AppID: app, UserID: user}) },
+		func() error { return q.DeleteCustom(ctx, sqlc.DeleteCustomParams{AppID: app, UserID: user}) },
+		func() error { return q.ClearWatching(ctx, sqlc.ClearWatchingParams{AppID: app, UserID: user}) },
+		func() error { return q.DeleteProfile(ctx, sqlc.DeleteProfileParams{AppID: app, UserID: user}) },
+		func() error { return q.DeleteAccount(ctx, sqlc.DeleteAccountParams{AppID: app, UserID: user}) },
+		func() error {
+			return q.AddDay(ctx, sqlc.AddDayParams{AppID: app, Day: im.DayOf(o.Before * 1000), Deleted: 1})
+		},
+	} {
+		if err := remove(); err != nil {
+			return fmt.Errorf("delete the account: %w", err)
+		}
+	}
+	return nil
 }
 
 func setBan(ctx context.Context, q *sqlc.Queries, key im.UserKey, ban im.Ban) error {
@@ -189,5 +246,69 @@ func createAccount(ctx context.Context, q *sqlc.Queries, key im.UserKey, created
 	if err != nil {
 		return 0, fmt.Errorf("create the account: %w", err)
 	}
+	if err := q.AddDay(ctx, sqlc.AddDayParams{AppID: key.App, Day: im.DayOf(created), Registered: 1}); err != nil {
+		return 0, fmt.Errorf("count the account: %w", err)
+	}
 	return tinyID, nil
+}
+
+// Import makes accounts, and sets the given fields of the profiles of those and
+// of others that exist, in one transaction, with an audit row for each account
+// that it changes. It gives those who were kept out, in their order.
+func (s *Store) Import(ctx context.Context, i im.Import) (keptOut []im.UserID, err error) {
+	err = s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
+		keptOut = nil
+		for _, row := range i.Accounts {
+			kept, err := importAccount(ctx, q, i, row)
+			if err != nil {
+				return fmt.Errorf("account %s: %w", row.User, err)
+			}
+			if kept {
+				keptOut = append(keptOut, row.User)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("import into application %d: %w", i.App, err)
+	}
+	return keptOut, nil
+}
+
+func importAccount(ctx context.Context, q *sqlc.Queries, i im.Import, row im.ImportRow) (keptOut bool, err error) {
+	key := im.UserKey{App: i.App, User: row.User}
+	account, err := q.Account(ctx, sqlc.AccountParams{AppID: i.App, UserID: row.User})
+	if err != nil {
+		return false, err
+	}
+	var said []string
+	if account.TinyID == 0 {
+		if i.KeepOut != 0 {
+			deleted, err := q.Deleted(ctx, sqlc.DeletedParams{AppID: i.App, UserID: row.User})
+			if err != nil || deleted >= i.KeepOut {
+				return err == nil, err
+			}
+		}
+		if _, err := createAccount(ctx, q, key, i.At); err != nil {
+			return false, err
+		}
+		said = append(said, "made")
+	}
+	for _, tag := range slices.Sorted(maps.Keys(row.Values)) {
+		n, err := q.ImportValue(ctx, sqlc.ImportValueParams{
+			AppID: i.App, UserID: row.User, Tag: tag, Value: base64.StdEncoding.EncodeToString([]byte(row.Values[tag])),
+		})
+		if err != nil {
+			return false, err
+		}
+		if n > 0 {
+			said = append(said, tag+" set")
+		}
+	}
+	if len(said) == 0 {
+		return false, nil
+	}
+	return false, createAudit(ctx, q, im.AuditRow{
+		At: i.At, Actor: i.Actor, App: i.App, User: row.User, Action: "user.import", Detail: strings.Join(said, ", "),
+	})
 }

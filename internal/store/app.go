@@ -146,3 +146,48 @@ func fillApp(ctx context.Context, q *sqlc.Queries, app im.AppRow) error {
 	}
 	return nil
 }
+
+// AddDay adds to what is kept of a day of an application: logins, and the most
+// users at once, of which the greatest stays. The accounts are counted as they
+// are made and deleted.
+func (s *Store) AddDay(ctx context.Context, app im.AppID, d im.Day) error {
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
+		return q.AddDay(ctx, sqlc.AddDayParams{AppID: app, Day: d.Day, Logins: d.Logins, Online: d.Online})
+	})
+	if err != nil {
+		return fmt.Errorf("save a day of application %d: %w", app, err)
+	}
+	return nil
+}
+
+// Days gives the days of an application from since to last, the last one first.
+func (s *Store) Days(ctx context.Context, app im.AppID, since, last int64) ([]im.Day, error) {
+	var rows []sqlc.DaysRow
+	var accounts int64
+	err := s.read(ctx, func(ctx context.Context, r reader) (err error) {
+		if accounts, err = r.CountAccounts(ctx, app); err != nil {
+			return err
+		}
+		rows, err = r.Days(ctx, sqlc.DaysParams{AppID: app, Day: since})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the days of application %d: %w", app, err)
+	}
+	var days []im.Day
+	for day := last; day >= since; day-- {
+		for len(rows) > 0 && rows[0].Day > day { // the clock was ahead
+			accounts += rows[0].Deleted - rows[0].Registered
+			rows = rows[1:]
+		}
+		d := im.Day{Day: day, Accounts: accounts}
+		if len(rows) > 0 && rows[0].Day == day {
+			r := rows[0]
+			d.Registered, d.Deleted, d.Logins, d.Online = r.Registered, r.Deleted, r.Logins, r.Online
+			accounts += d.Deleted - d.Registered // there were at the end of the day before
+			rows = rows[1:]
+		}
+		days = append(days, d)
+	}
+	return days, nil
+}

@@ -33,3 +33,35 @@ INSERT INTO revocation (app_id, user_id, revoked_before)
 VALUES ($1, $2, $3)
 ON CONFLICT (app_id, user_id) DO UPDATE SET revoked_before = excluded.revoked_before
 WHERE excluded.revoked_before > revocation.revoked_before;
+
+-- name: SetDeleted :exec
+UPDATE revocation SET deleted = $1 WHERE app_id = $2 AND user_id = $3;
+
+-- When the account was deleted last, 0 for never.
+-- name: Deleted :one
+SELECT CAST(COALESCE((SELECT r.deleted FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT);
+
+-- A value that is there already is no change.
+-- name: ImportValue :execrows
+INSERT INTO profile_value (app_id, user_id, tag, value)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id, user_id, tag) DO UPDATE SET value = excluded.value
+WHERE excluded.value <> profile_value.value;
+
+-- name: DeleteAccount :exec
+DELETE FROM account WHERE app_id = $1 AND user_id = $2;
+
+-- name: DeleteSessions :exec
+DELETE FROM session WHERE app_id = $1 AND user_id = $2;
+
+-- name: DeleteMarks :exec
+DELETE FROM mark WHERE app_id = $1 AND user_id = $2;
+
+-- name: DeleteCustom :exec
+DELETE FROM custom_status WHERE app_id = $1 AND user_id = $2;
+
+-- name: DeleteProfile :exec
+DELETE FROM profile_value WHERE app_id = $1 AND user_id = $2;
+
+-- name: CountAccounts :one
+SELECT COUNT(*) FROM account WHERE app_id = $1;

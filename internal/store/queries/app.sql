@@ -40,3 +40,16 @@ DELETE FROM app_admin WHERE app_id = $1;
 
 -- name: ClearAppSettings :exec
 DELETE FROM app_setting WHERE app_id = $1;
+
+-- Adds to what happened on a day.
+-- name: AddDay :exec
+INSERT INTO app_day (app_id, day, registered, deleted, logins, online)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (app_id, day) DO UPDATE SET
+    registered = app_day.registered + excluded.registered,
+    deleted = app_day.deleted + excluded.deleted,
+    logins = app_day.logins + excluded.logins,
+    online = CASE WHEN excluded.online > app_day.online THEN excluded.online ELSE app_day.online END;
+
+-- name: Days :many
+SELECT day, registered, deleted, logins, online FROM app_day WHERE app_id = $1 AND day >= $2 ORDER BY day DESC;

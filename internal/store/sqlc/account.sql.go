@@ -38,6 +38,17 @@ func (q *Queries) Account(ctx context.Context, arg AccountParams) (AccountRow, e
 	return i, err
 }
 
+const countAccounts = `-- name: CountAccounts :one
+SELECT COUNT(*) FROM account WHERE app_id = $1
+`
+
+func (q *Queries) CountAccounts(ctx context.Context, appID im.AppID) (int64, error) {
+	row := q.queryRow(ctx, q.countAccountsStmt, countAccounts, appID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createAccount = `-- name: CreateAccount :exec
 INSERT INTO account (app_id, user_id, tiny_id, created, banned)
 VALUES ($1, $2, $3, $4, FALSE)
@@ -58,6 +69,121 @@ func (q *Queries) CreateAccount(ctx context.Context, arg CreateAccountParams) er
 		arg.Created,
 	)
 	return err
+}
+
+const deleteAccount = `-- name: DeleteAccount :exec
+DELETE FROM account WHERE app_id = $1 AND user_id = $2
+`
+
+type DeleteAccountParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) DeleteAccount(ctx context.Context, arg DeleteAccountParams) error {
+	_, err := q.exec(ctx, q.deleteAccountStmt, deleteAccount, arg.AppID, arg.UserID)
+	return err
+}
+
+const deleteCustom = `-- name: DeleteCustom :exec
+DELETE FROM custom_status WHERE app_id = $1 AND user_id = $2
+`
+
+type DeleteCustomParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) DeleteCustom(ctx context.Context, arg DeleteCustomParams) error {
+	_, err := q.exec(ctx, q.deleteCustomStmt, deleteCustom, arg.AppID, arg.UserID)
+	return err
+}
+
+const deleteMarks = `-- name: DeleteMarks :exec
+DELETE FROM mark WHERE app_id = $1 AND user_id = $2
+`
+
+type DeleteMarksParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) DeleteMarks(ctx context.Context, arg DeleteMarksParams) error {
+	_, err := q.exec(ctx, q.deleteMarksStmt, deleteMarks, arg.AppID, arg.UserID)
+	return err
+}
+
+const deleteProfile = `-- name: DeleteProfile :exec
+DELETE FROM profile_value WHERE app_id = $1 AND user_id = $2
+`
+
+type DeleteProfileParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) DeleteProfile(ctx context.Context, arg DeleteProfileParams) error {
+	_, err := q.exec(ctx, q.deleteProfileStmt, deleteProfile, arg.AppID, arg.UserID)
+	return err
+}
+
+const deleteSessions = `-- name: DeleteSessions :exec
+DELETE FROM session WHERE app_id = $1 AND user_id = $2
+`
+
+type DeleteSessionsParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+func (q *Queries) DeleteSessions(ctx context.Context, arg DeleteSessionsParams) error {
+	_, err := q.exec(ctx, q.deleteSessionsStmt, deleteSessions, arg.AppID, arg.UserID)
+	return err
+}
+
+const deleted = `-- name: Deleted :one
+SELECT CAST(COALESCE((SELECT r.deleted FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT)
+`
+
+type DeletedParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+}
+
+// When the account was deleted last, 0 for never.
+func (q *Queries) Deleted(ctx context.Context, arg DeletedParams) (int64, error) {
+	row := q.queryRow(ctx, q.deletedStmt, deleted, arg.AppID, arg.UserID)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const importValue = `-- name: ImportValue :execrows
+INSERT INTO profile_value (app_id, user_id, tag, value)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id, user_id, tag) DO UPDATE SET value = excluded.value
+WHERE excluded.value <> profile_value.value
+`
+
+type ImportValueParams struct {
+	AppID  im.AppID
+	UserID im.UserID
+	Tag    string
+	Value  string
+}
+
+// A value that is there already is no change.
+func (q *Queries) ImportValue(ctx context.Context, arg ImportValueParams) (int64, error) {
+	result, err := q.exec(ctx, q.importValueStmt, importValue,
+		arg.AppID,
+		arg.UserID,
+		arg.Tag,
+		arg.Value,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const nextApp = `-- name: NextApp :one
@@ -106,6 +232,21 @@ func (q *Queries) SetBanned(ctx context.Context, arg SetBannedParams) (int64, er
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const setDeleted = `-- name: SetDeleted :exec
+UPDATE revocation SET deleted = $1 WHERE app_id = $2 AND user_id = $3
+`
+
+type SetDeletedParams struct {
+	Deleted int64
+	AppID   im.AppID
+	UserID  im.UserID
+}
+
+func (q *Queries) SetDeleted(ctx context.Context, arg SetDeletedParams) error {
+	_, err := q.exec(ctx, q.setDeletedStmt, setDeleted, arg.Deleted, arg.AppID, arg.UserID)
+	return err
 }
 
 const user = `-- name: User :one

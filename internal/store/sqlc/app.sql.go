@@ -11,6 +11,38 @@ import (
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
+const addDay = `-- name: AddDay :exec
+INSERT INTO app_day (app_id, day, registered, deleted, logins, online)
+VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (app_id, day) DO UPDATE SET
+    registered = app_day.registered + excluded.registered,
+    deleted = app_day.deleted + excluded.deleted,
+    logins = app_day.logins + excluded.logins,
+    online = CASE WHEN excluded.online > app_day.online THEN excluded.online ELSE app_day.online END
+`
+
+type AddDayParams struct {
+	AppID      im.AppID
+	Day        int64
+	Registered int64
+	Deleted    int64
+	Logins     int64
+	Online     int64
+}
+
+// Adds to what happened on a day.
+func (q *Queries) AddDay(ctx context.Context, arg AddDayParams) error {
+	_, err := q.exec(ctx, q.addDayStmt, addDay,
+		arg.AppID,
+		arg.Day,
+		arg.Registered,
+		arg.Deleted,
+		arg.Logins,
+		arg.Online,
+	)
+	return err
+}
+
 const appAdmins = `-- name: AppAdmins :many
 SELECT app_id, user_id FROM app_admin ORDER BY app_id, position
 `
@@ -245,6 +277,52 @@ type CreateAppSettingParams struct {
 func (q *Queries) CreateAppSetting(ctx context.Context, arg CreateAppSettingParams) error {
 	_, err := q.exec(ctx, q.createAppSettingStmt, createAppSetting, arg.AppID, arg.Name, arg.Value)
 	return err
+}
+
+const days = `-- name: Days :many
+SELECT day, registered, deleted, logins, online FROM app_day WHERE app_id = $1 AND day >= $2 ORDER BY day DESC
+`
+
+type DaysParams struct {
+	AppID im.AppID
+	Day   int64
+}
+
+type DaysRow struct {
+	Day        int64
+	Registered int64
+	Deleted    int64
+	Logins     int64
+	Online     int64
+}
+
+func (q *Queries) Days(ctx context.Context, arg DaysParams) ([]DaysRow, error) {
+	rows, err := q.query(ctx, q.daysStmt, days, arg.AppID, arg.Day)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DaysRow
+	for rows.Next() {
+		var i DaysRow
+		if err := rows.Scan(
+			&i.Day,
+			&i.Registered,
+			&i.Deleted,
+			&i.Logins,
+			&i.Online,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const saveApp = `-- name: SaveApp :exec

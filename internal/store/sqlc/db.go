@@ -27,6 +27,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.accountStmt, err = db.PrepareContext(ctx, account); err != nil {
 		return nil, fmt.Errorf("error preparing query Account: %w", err)
 	}
+	if q.addDayStmt, err = db.PrepareContext(ctx, addDay); err != nil {
+		return nil, fmt.Errorf("error preparing query AddDay: %w", err)
+	}
 	if q.appAdminsStmt, err = db.PrepareContext(ctx, appAdmins); err != nil {
 		return nil, fmt.Errorf("error preparing query AppAdmins: %w", err)
 	}
@@ -60,6 +63,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.closeSessionStmt, err = db.PrepareContext(ctx, closeSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CloseSession: %w", err)
 	}
+	if q.countAccountsStmt, err = db.PrepareContext(ctx, countAccounts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAccounts: %w", err)
+	}
 	if q.countUpStmt, err = db.PrepareContext(ctx, countUp); err != nil {
 		return nil, fmt.Errorf("error preparing query CountUp: %w", err)
 	}
@@ -86,6 +92,30 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
+	}
+	if q.daysStmt, err = db.PrepareContext(ctx, days); err != nil {
+		return nil, fmt.Errorf("error preparing query Days: %w", err)
+	}
+	if q.deleteAccountStmt, err = db.PrepareContext(ctx, deleteAccount); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteAccount: %w", err)
+	}
+	if q.deleteCustomStmt, err = db.PrepareContext(ctx, deleteCustom); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCustom: %w", err)
+	}
+	if q.deleteMarksStmt, err = db.PrepareContext(ctx, deleteMarks); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteMarks: %w", err)
+	}
+	if q.deleteProfileStmt, err = db.PrepareContext(ctx, deleteProfile); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteProfile: %w", err)
+	}
+	if q.deleteSessionsStmt, err = db.PrepareContext(ctx, deleteSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessions: %w", err)
+	}
+	if q.deletedStmt, err = db.PrepareContext(ctx, deleted); err != nil {
+		return nil, fmt.Errorf("error preparing query Deleted: %w", err)
+	}
+	if q.importValueStmt, err = db.PrepareContext(ctx, importValue); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportValue: %w", err)
 	}
 	if q.lastCustomRevStmt, err = db.PrepareContext(ctx, lastCustomRev); err != nil {
 		return nil, fmt.Errorf("error preparing query LastCustomRev: %w", err)
@@ -132,6 +162,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.setBannedStmt, err = db.PrepareContext(ctx, setBanned); err != nil {
 		return nil, fmt.Errorf("error preparing query SetBanned: %w", err)
 	}
+	if q.setDeletedStmt, err = db.PrepareContext(ctx, setDeleted); err != nil {
+		return nil, fmt.Errorf("error preparing query SetDeleted: %w", err)
+	}
 	if q.unwatchStmt, err = db.PrepareContext(ctx, unwatch); err != nil {
 		return nil, fmt.Errorf("error preparing query Unwatch: %w", err)
 	}
@@ -152,6 +185,11 @@ func (q *Queries) Close() error {
 	if q.accountStmt != nil {
 		if cerr := q.accountStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing accountStmt: %w", cerr)
+		}
+	}
+	if q.addDayStmt != nil {
+		if cerr := q.addDayStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addDayStmt: %w", cerr)
 		}
 	}
 	if q.appAdminsStmt != nil {
@@ -209,6 +247,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing closeSessionStmt: %w", cerr)
 		}
 	}
+	if q.countAccountsStmt != nil {
+		if cerr := q.countAccountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAccountsStmt: %w", cerr)
+		}
+	}
 	if q.countUpStmt != nil {
 		if cerr := q.countUpStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing countUpStmt: %w", cerr)
@@ -252,6 +295,46 @@ func (q *Queries) Close() error {
 	if q.createSessionStmt != nil {
 		if cerr := q.createSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
+		}
+	}
+	if q.daysStmt != nil {
+		if cerr := q.daysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing daysStmt: %w", cerr)
+		}
+	}
+	if q.deleteAccountStmt != nil {
+		if cerr := q.deleteAccountStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteAccountStmt: %w", cerr)
+		}
+	}
+	if q.deleteCustomStmt != nil {
+		if cerr := q.deleteCustomStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteCustomStmt: %w", cerr)
+		}
+	}
+	if q.deleteMarksStmt != nil {
+		if cerr := q.deleteMarksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteMarksStmt: %w", cerr)
+		}
+	}
+	if q.deleteProfileStmt != nil {
+		if cerr := q.deleteProfileStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteProfileStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionsStmt != nil {
+		if cerr := q.deleteSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deletedStmt != nil {
+		if cerr := q.deletedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deletedStmt: %w", cerr)
+		}
+	}
+	if q.importValueStmt != nil {
+		if cerr := q.importValueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importValueStmt: %w", cerr)
 		}
 	}
 	if q.lastCustomRevStmt != nil {
@@ -329,6 +412,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing setBannedStmt: %w", cerr)
 		}
 	}
+	if q.setDeletedStmt != nil {
+		if cerr := q.setDeletedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setDeletedStmt: %w", cerr)
+		}
+	}
 	if q.unwatchStmt != nil {
 		if cerr := q.unwatchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing unwatchStmt: %w", cerr)
@@ -389,6 +477,7 @@ type Queries struct {
 	db                   DBTX
 	tx                   *sql.Tx
 	accountStmt          *sql.Stmt
+	addDayStmt           *sql.Stmt
 	appAdminsStmt        *sql.Stmt
 	appKeysStmt          *sql.Stmt
 	appSettingsStmt      *sql.Stmt
@@ -400,6 +489,7 @@ type Queries struct {
 	clearAppSettingsStmt *sql.Stmt
 	clearWatchingStmt    *sql.Stmt
 	closeSessionStmt     *sql.Stmt
+	countAccountsStmt    *sql.Stmt
 	countUpStmt          *sql.Stmt
 	createAccountStmt    *sql.Stmt
 	createAppStmt        *sql.Stmt
@@ -409,6 +499,14 @@ type Queries struct {
 	createAuditStmt      *sql.Stmt
 	createSecretStmt     *sql.Stmt
 	createSessionStmt    *sql.Stmt
+	daysStmt             *sql.Stmt
+	deleteAccountStmt    *sql.Stmt
+	deleteCustomStmt     *sql.Stmt
+	deleteMarksStmt      *sql.Stmt
+	deleteProfileStmt    *sql.Stmt
+	deleteSessionsStmt   *sql.Stmt
+	deletedStmt          *sql.Stmt
+	importValueStmt      *sql.Stmt
 	lastCustomRevStmt    *sql.Stmt
 	lastMarkRevStmt      *sql.Stmt
 	lastPositionStmt     *sql.Stmt
@@ -424,6 +522,7 @@ type Queries struct {
 	secretStmt           *sql.Stmt
 	sessionsStmt         *sql.Stmt
 	setBannedStmt        *sql.Stmt
+	setDeletedStmt       *sql.Stmt
 	unwatchStmt          *sql.Stmt
 	userStmt             *sql.Stmt
 	watchStmt            *sql.Stmt
@@ -435,6 +534,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		db:                   tx,
 		tx:                   tx,
 		accountStmt:          q.accountStmt,
+		addDayStmt:           q.addDayStmt,
 		appAdminsStmt:        q.appAdminsStmt,
 		appKeysStmt:          q.appKeysStmt,
 		appSettingsStmt:      q.appSettingsStmt,
@@ -446,6 +546,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearAppSettingsStmt: q.clearAppSettingsStmt,
 		clearWatchingStmt:    q.clearWatchingStmt,
 		closeSessionStmt:     q.closeSessionStmt,
+		countAccountsStmt:    q.countAccountsStmt,
 		countUpStmt:          q.countUpStmt,
 		createAccountStmt:    q.createAccountStmt,
 		createAppStmt:        q.createAppStmt,
@@ -455,6 +556,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createAuditStmt:      q.createAuditStmt,
 		createSecretStmt:     q.createSecretStmt,
 		createSessionStmt:    q.createSessionStmt,
+		daysStmt:             q.daysStmt,
+		deleteAccountStmt:    q.deleteAccountStmt,
+		deleteCustomStmt:     q.deleteCustomStmt,
+		deleteMarksStmt:      q.deleteMarksStmt,
+		deleteProfileStmt:    q.deleteProfileStmt,
+		deleteSessionsStmt:   q.deleteSessionsStmt,
+		deletedStmt:          q.deletedStmt,
+		importValueStmt:      q.importValueStmt,
 		lastCustomRevStmt:    q.lastCustomRevStmt,
 		lastMarkRevStmt:      q.lastMarkRevStmt,
 		lastPositionStmt:     q.lastPositionStmt,
@@ -470,6 +579,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		secretStmt:           q.secretStmt,
 		sessionsStmt:         q.sessionsStmt,
 		setBannedStmt:        q.setBannedStmt,
+		setDeletedStmt:       q.setDeletedStmt,
 		unwatchStmt:          q.unwatchStmt,
 		userStmt:             q.userStmt,
 		watchStmt:            q.watchStmt,
