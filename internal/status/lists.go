@@ -113,7 +113,7 @@ func (e *Engine) presence(key im.UserKey) (im.Presence, bool) {
 	for i := range u.sessions {
 		found.On = append(found.On, im.Device{Platform: u.sessions[i].platform, General: im.Online, Inst: u.sessions[i].inst})
 	}
-	since := e.Now() - e.cfg.Rules.PushReachable.Milliseconds()
+	since := e.wall() - e.cfg.Rules.PushReachable.Milliseconds()
 	for p, state := range u.marks.state {
 		platform := im.Platform(p)
 		if state == im.MarkLost && platform.HasPush() && u.marks.at[p] > since {
