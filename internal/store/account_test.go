@@ -12,10 +12,10 @@ import (
 )
 
 func testAccounts(t *testing.T, s *store.Store) {
-	const users = 501
+	const users = 513
 	want := make(map[im.UserID]int64)
 	var ids []im.UserID
-	for i := range users { // with as many unknown ones, more than two IN lists
+	for i := range users { // with as many unknown ones, more than two IN lists of 512
 		id := im.UserID(fmt.Sprintf("user%d", i))
 		ids = append(ids, id, "no"+id)
 	}

@@ -95,7 +95,6 @@ var lasting = []struct {
 	{"OpGivenUpNeverRuns", testOpGivenUpNeverRuns},
 	{"CloseFinishesTheQueue", testCloseFinishesTheQueue},
 	{"CloseAmongCallers", testCloseAmongCallers},
-	{"KillLosesNothingAcknowledged", testSE21_KillLosesNothingAcknowledged},
 }
 
 func TestSQLiteMemory(t *testing.T) {

@@ -117,7 +117,14 @@ func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
 
 // A server killed at any moment has lost nothing that it acknowledged, and what
 // it was writing is there whole or not at all.
-func testSE21_KillLosesNothingAcknowledged(t *testing.T, p place) {
+func TestSE21_SQLiteKillLosesNothingAcknowledged(t *testing.T) { killLosesNothing(t, sqlitePlace(t)) }
+
+func TestSE21_PostgresKillLosesNothingAcknowledged(t *testing.T) {
+	killLosesNothing(t, postgresPlace(t))
+}
+
+func killLosesNothing(t *testing.T, p place) {
+	t.Parallel()
 	acked := make(map[im.UserID]string)
 	for cycle := range 4 {
 		lines := 20 + rand.IntN(500)

@@ -73,6 +73,7 @@ func (s *Store) openPostgres(ctx context.Context, dsn string) error {
 	if err != nil {
 		return err
 	}
+	s.server = p
 	s.writing = p.handle(1, p.own)
 	if err := s.writing.migrate(ctx); err != nil {
 		return err
@@ -101,7 +102,7 @@ func CheckDSN(dsn string) error {
 // parsePostgres reads the address. It reports no error with a password in it.
 func parsePostgres(dsn string) (*postgres, error) {
 	u, err := url.Parse(dsn)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+	if err != nil || !isPostgres(u) {
 		return nil, errors.New("want postgres://user@host/database, with what is special in the password escaped by %")
 	}
 	config, err := pgx.ParseConfig(dsn)
@@ -128,6 +129,8 @@ func parsePostgres(dsn string) (*postgres, error) {
 	return p, nil
 }
 
+func isPostgres(u *url.URL) bool { return u.Scheme == "postgres" || u.Scheme == "postgresql" }
+
 // scrub takes what is secret in the address out of a text.
 func scrub(u *url.URL, text string) string {
 	password, _ := u.User.Password()
@@ -145,8 +148,8 @@ func scrub(u *url.URL, text string) string {
 // plainAddress gives an address without its secrets, for messages.
 func plainAddress(dsn string) string {
 	u, err := url.Parse(dsn)
-	if err != nil {
-		return "postgres"
+	if err != nil || !isPostgres(u) { // who knows what stands where in it
+		return "store.dsn"
 	}
 	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}
 	if name := u.User.Username(); name != "" {
@@ -188,37 +191,49 @@ func (p *postgres) own(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// checkSession refuses a server on which what is acknowledged could be lost, or
-// that the store's SQL does not suit, and says what to do. It gives the number
-// of the schema in use.
+// settings are what a server says of itself to a new session.
+type settings struct {
+	number                                int // server_version_num
+	version, synchronous, fsync, encoding string
+	standby                               bool
+	schema                                int64 // the number of the schema in use, 0 for none
+}
+
+// checkSession gives the number of the schema in use, or says why the store must
+// not use the server.
 func checkSession(ctx context.Context, conn *pgx.Conn) (schema int64, err error) {
 	const ask = `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
 	set_config('synchronous_commit', current_setting('synchronous_commit'), false), -- a reload cannot change it any more
 	current_setting('fsync'), current_setting('server_encoding'), pg_is_in_recovery(),
 	coalesce((SELECT n.oid::bigint FROM pg_namespace n WHERE n.nspname = current_schema()), 0)`
-	var number int
-	var version, synchronous, fsync, encoding string
-	var standby bool
-	err = conn.QueryRow(ctx, ask).Scan(&number, &version, &synchronous, &fsync, &encoding, &standby, &schema)
-	switch {
-	case err != nil:
+	var s settings
+	err = conn.QueryRow(ctx, ask).Scan(&s.number, &s.version, &s.synchronous, &s.fsync, &s.encoding, &s.standby, &s.schema)
+	if err != nil {
 		return 0, fmt.Errorf("ask for the settings: %w", err)
-	case number < minPostgres:
-		return 0, fmt.Errorf("PostgreSQL %s is too old: upgrade it to 14 or newer", version)
-	case synchronous == "off":
-		return 0, errors.New("synchronous_commit is off, which loses what was acknowledged: " +
-			"set it on for this role (ALTER ROLE ... SET synchronous_commit = on) and take it out of store.dsn")
-	case fsync != "on":
-		return 0, errors.New("fsync is off, which loses what was acknowledged: set fsync = on in postgresql.conf and restart PostgreSQL")
-	case encoding != "UTF8":
-		return 0, fmt.Errorf("the database's encoding is %s: create it with ENCODING 'UTF8' TEMPLATE template0", encoding)
-	case standby:
-		return 0, errors.New("this is a standby, which takes no writes: " +
-			"name the primary in store.dsn, or all of them with target_session_attrs=read-write")
-	case schema == 0:
-		return 0, errors.New("there is no schema that search_path names: create it (CREATE SCHEMA ... AUTHORIZATION ...)")
 	}
-	return schema, nil
+	return s.schema, s.check()
+}
+
+// check refuses a server on which what is acknowledged could be lost, or that
+// the store's SQL does not suit, and says what to do.
+func (s settings) check() error {
+	switch {
+	case s.number < minPostgres:
+		return fmt.Errorf("PostgreSQL %s is too old: upgrade it to 14 or newer", s.version)
+	case s.synchronous == "off":
+		return errors.New("synchronous_commit is off, which loses what was acknowledged: " +
+			"set it on for this role (ALTER ROLE ... SET synchronous_commit = on) and take it out of store.dsn")
+	case s.fsync != "on":
+		return errors.New("fsync is off, which loses what was acknowledged: set fsync = on in postgresql.conf and reload PostgreSQL")
+	case s.encoding != "UTF8":
+		return fmt.Errorf("the database's encoding is %s: create it with ENCODING 'UTF8' TEMPLATE template0", s.encoding)
+	case s.standby:
+		return errors.New("this is a standby, which takes no writes: " +
+			"name the primary in store.dsn, or all of them with target_session_attrs=read-write")
+	case s.schema == 0:
+		return errors.New("there is no schema that search_path names: create it (CREATE SCHEMA ... AUTHORIZATION ...)")
+	}
+	return nil
 }
 
 // Codes of PostgreSQL.
@@ -253,7 +268,9 @@ func judgePostgres(err error) fate {
 
 // judgePostgresCommit says what has become of a transaction whose commit failed.
 // Only the server can say that it is undone: a connection that broke may have
-// carried the commit there, and not its answer back.
+// carried the commit there, and not its answer back. The driver's SafeToRetry
+// must not be asked: of a commit that was sent, and whose answer was lost, it says
+// that it was not.
 func judgePostgresCommit(err error) fate {
 	var pg *pgconn.PgError
 	switch {
@@ -261,8 +278,6 @@ func judgePostgresCommit(err error) fate {
 		return undone
 	case errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR":
 		return commitRefused(pg.Code)
-	case pgconn.SafeToRetry(err): // it was never sent
-		return gone
 	}
 	return unknown
 }

@@ -58,6 +58,7 @@ type Store struct {
 	writing *handle // used by the writer's goroutine alone, save in memory
 	reading *handle // the same handle in memory: there is one connection
 	writer  *writer
+	server  *postgres // nil for SQLite
 }
 
 // Open opens the database, makes it if it is SQLite's and missing, and brings its
