@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +387,54 @@ func BenchmarkFanOut1000(b *testing.B) {
 		}
 		g.flush.ready = g.flush.ready[:0]
 	}
+}
+
+// BenchmarkLastOf10000 sets the custom status of a user whom 10,000 watch: when
+// SetCustom returns, the last of their outboxes has the notice. Flushers do not
+// run meanwhile, and there is no store.
+func BenchmarkLastOf10000(b *testing.B) {
+	g := newTestGateway(b, Limits{})
+	log := func(user im.UserID, out status.Outbox) {
+		login := status.Login{
+			User: im.UserKey{App: 1, User: user}, Policy: status.Policy{Policy: im.PolicyMulti}, Expires: 1 << 40, Out: out,
+		}
+		if _, err := g.cfg.Status.Login(b.Context(), login, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+	conns := make([]*conn, 10_001)
+	for i := range conns {
+		conns[i] = &conn{g: g, opcode: ws.OpBinary}
+		conns[i].out.c = conns[i]
+		user := im.UserID(fmt.Sprintf("w%d", i))
+		log(user, conns[i])
+		if i == 0 {
+			continue
+		}
+		if _, err := g.cfg.Status.Subscribe(b.Context(), im.UserKey{App: 1, User: user}, []im.UserID{"w0"}, 200); err != nil {
+			b.Fatal(err)
+		}
+	}
+	took := make([]time.Duration, 0, 1<<14)
+	for i := 0; b.Loop(); i++ {
+		start := time.Now()
+		if err := g.cfg.Status.SetCustom(b.Context(), im.UserKey{App: 1, User: "w0"}, strconv.Itoa(i)); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(start))
+		for _, c := range conns { // as if it had been written
+			if i == 0 && c.out.lane.empty() && c != conns[0] {
+				b.Fatal("a watcher was not told")
+			}
+			c.out.lane, c.out.own = lane{}, pending{}
+			c.out.ready = false
+		}
+		g.flush.ready = g.flush.ready[:0]
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
+	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
+	b.ReportMetric(took[len(took)-1].Seconds()*1000, "longest-ms")
 }
 
 // BenchmarkDeliver1000 is the same down to the sockets: one write each.

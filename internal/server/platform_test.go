@@ -130,14 +130,14 @@ func reachableForAWeek(t *testing.T, s *testkit.Server, p onPlatform) {
 		}
 	}
 	const week = 7 * 24 * time.Hour
-	ask(time.Hour, p.lost())
-	s.Restart()
-	ask(week/2, p.lost())
-	s.CrashFor(time.Hour)
+	ask(time.Minute, p.lost())
+	s.RestartAfter(week / 2)
+	ask(week/2+10*time.Minute, p.lost())
+	s.CrashFor(week/2 - 20*time.Minute)
 	ask(week-time.Minute, p.lost())
 	ask(week+time.Minute, "UNLOGINED")
 	s.CrashFor(0)
-	ask(week+time.Hour, "UNLOGINED")
+	ask(week+2*time.Minute, "UNLOGINED")
 }
 
 // A session's platform is that of its login, whatever a return says.
