@@ -84,7 +84,7 @@ func typed(kind, text string) any {
 // setting describes one of the settings.
 type setting struct {
 	Name    string `json:"name"`
-	Kind    string `json:"kind" enum:"bool,int,duration,policy"`
+	Kind    string `json:"kind" enum:"bool,int,duration,policy,allow,fields"`
 	Default any    `json:"default" doc:"A switch, a number or a text, as the kind says."`
 	Min     *int64 `json:"min" doc:"Of an int, or of a duration in seconds."`
 	Max     *int64 `json:"max" doc:"Of an int, or of a duration in seconds."`

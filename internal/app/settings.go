@@ -27,6 +27,21 @@ type Settings struct {
 	NativeSessions int       `setting:"login.native_sessions" min:"1" max:"100" doc:"Sessions of a user on one native platform under multi."`
 	WebSessions    int       `setting:"login.web_sessions" min:"1" max:"100" doc:"Web sessions of a user."`
 
+	AllowType     im.Allow  `setting:"friend.allow_type" doc:"Who may add a user who has not chosen: any, confirm or nobody."`
+	KeepFriends   bool      `setting:"friend.keep_blocked" doc:"Blocking a friend does not end the friendship."`
+	FriendFields  im.Fields `setting:"friend.fields" doc:"Custom fields of friends, such as Team,Level:number; others hold texts."`
+	ProfileFields im.Fields `setting:"profile.fields" doc:"Custom fields of profiles, in the same form."`
+	OwnRank       bool      `setting:"profile.own_rank" doc:"Users may set their own level and role; off, only administrators may."`
+
+	MaxFriends      int `setting:"limit.friends" min:"0" max:"10000" doc:"Friends of a user."`
+	MaxApplications int `setting:"limit.applications" min:"1" max:"100" doc:"Friend applications on a list; the oldest make room."`
+	MaxBlocked      int `setting:"limit.blocked" min:"0" max:"10000" doc:"Users on a blocklist."`
+	MaxFriendGroups int `setting:"limit.friend_groups" min:"0" max:"1000" doc:"Friend groups of a user."`
+	MaxGroupBytes   int `setting:"limit.group_name_bytes" min:"1" max:"500" doc:"Bytes of UTF-8 in the name of a friend group."`
+	MaxRemarkBytes  int `setting:"limit.remark_bytes" min:"0" max:"500" doc:"Bytes of UTF-8 in what a user calls a friend."`
+	MaxWordingBytes int `setting:"limit.wording_bytes" min:"0" max:"500" doc:"Bytes of UTF-8 in the words of a friend application."`
+	MaxFieldBytes   int `setting:"limit.field_bytes" min:"0" max:"2000" doc:"Bytes of UTF-8 in a text of a profile or a custom field."`
+
 	MaxQuery       int           `setting:"limit.query" min:"1" max:"5000" doc:"Users in one status query."`
 	MaxSubscribe   int           `setting:"limit.subscribe" min:"1" max:"1000" doc:"Users in one subscribe."`
 	MaxUnsubscribe int           `setting:"limit.unsubscribe" min:"1" max:"1000" doc:"Users in one unsubscribe."`
@@ -45,6 +60,9 @@ func DefaultSettings() Settings {
 	return Settings{
 		StatusOn: true, StatusEdition: true, Deletion: true,
 		Login: im.PolicyDual, NativeSessions: 1, WebSessions: 1,
+		AllowType: "any", OwnRank: true,
+		MaxFriends: im.MaxFriends, MaxApplications: im.MaxApplications, MaxBlocked: im.MaxBlocked, MaxFriendGroups: im.MaxFriendGroups,
+		MaxGroupBytes: im.MaxGroupBytes, MaxRemarkBytes: im.MaxRemarkBytes, MaxWordingBytes: im.MaxWordingBytes, MaxFieldBytes: im.MaxFieldBytes,
 		MaxQuery: im.MaxQuery, MaxSubscribe: im.MaxSubscribe, MaxUnsubscribe: im.MaxSubscribe,
 		MaxSubscribed: im.MaxSubscribed, MaxCustomBytes: im.MaxCustomBytes,
 		CallsPerWindow: im.MaxCallsWindow, CallsWindow: im.CallsWindow,
@@ -54,7 +72,7 @@ func DefaultSettings() Settings {
 // Setting describes one of the settings.
 type Setting struct {
 	Name     string
-	Kind     string // bool, int, duration or policy
+	Kind     string // bool, int, duration, policy, allow or fields
 	Default  string // as a value is written
 	Doc      string // one sentence
 	Min, Max int64  // of an int, or of a duration in seconds; 0 and 0 for the other kinds
@@ -72,6 +90,10 @@ func Describe() []Setting {
 			d.Kind = "bool"
 		case im.Policy:
 			d.Kind = "policy"
+		case im.Allow:
+			d.Kind = "allow"
+		case im.Fields:
+			d.Kind = "fields"
 		case int:
 			d.Kind, d.Min, d.Max = "int", bound(tag.Get("min")), bound(tag.Get("max"))
 		case time.Duration:
@@ -171,6 +193,18 @@ func (d Setting) parse(field any, text string) error {
 			return fmt.Errorf("%q is no policy: single, dual, triple or multi", text)
 		}
 		*p = policy
+	case *im.Allow:
+		allow, ok := im.ParseAllow(text)
+		if !ok {
+			return fmt.Errorf("%q is none of any, confirm and nobody", text)
+		}
+		*p = allow
+	case *im.Fields:
+		fields, err := im.ParseFields(text)
+		if err != nil {
+			return err
+		}
+		*p = fields
 	default:
 		panic(fmt.Sprintf("app: a setting of type %T", field))
 	}

@@ -19,6 +19,8 @@ func TestST3_ST5_ST6_ST7_ST9_DefaultsAreTheDocumentedOnes(t *testing.T) {
 	want := app.Settings{
 		StatusOn: true, StatusEdition: true, FriendNotices: false, Deletion: true,
 		Login: im.PolicyDual, NativeSessions: 1, WebSessions: 1,
+		AllowType: "any", OwnRank: true, MaxFriends: 3000, MaxApplications: 100, MaxBlocked: 1000, MaxFriendGroups: 32,
+		MaxGroupBytes: 30, MaxRemarkBytes: 96, MaxWordingBytes: 256, MaxFieldBytes: 500,
 		MaxQuery: 500, MaxSubscribe: 100, MaxUnsubscribe: 100, MaxSubscribed: 200, MaxCustomBytes: 100,
 		CallsPerWindow: 20, CallsWindow: 5 * time.Second, MaxTokenLife: 0,
 	}
@@ -102,6 +104,8 @@ func TestSettingsAtTheirEdges(t *testing.T) {
 	for name, texts := range map[string][]string{
 		"status.on":          {"true", "false", "1", "0", "T", "FALSE"},
 		"login.policy":       {"single", "dual", "triple", "multi"},
+		"friend.allow_type":  {"any", "confirm", "nobody"},
+		"friend.fields":      {"", "A", "Team,Level:number", "abcdefgh:number,b"},
 		"login.web_sessions": {"1", "100"},
 		"limit.query":        {"1", "+5", "007", "5000"},
 		"limit.custom_bytes": {"0", "100"},
@@ -122,6 +126,8 @@ func TestSettingsThatAreRefusedAreNamed(t *testing.T) {
 		"status.on":             {"", "yes", "on", "2", " true", "true "},
 		"status.friend_notices": {"null"},
 		"login.policy":          {"", "Dual", "policy0", "0", "single,multi"},
+		"friend.allow_type":     {"", "Any", "AllowType_Type_AllowAny"},
+		"friend.fields":         {",", "A,", "A,A", "A:text", "A:", ":number", "Te am", "Team9", "abcdefghi", strings.Repeat("A,", 20) + "B"},
 		"login.native_sessions": {"", "-1", "1.5", "1e3", "one", "99999999999999999999", " 1", "0x10", "0", "101"},
 		"login.web_sessions":    {"-10", "0", "101"},
 		"limit.query":           {"-500", "0", "5001"},
@@ -186,7 +192,7 @@ func TestDescribeIsWhatParseDoes(t *testing.T) {
 			return err == nil
 		}
 		switch d.Kind {
-		case "bool", "policy":
+		case "bool", "policy", "allow", "fields":
 			if d.Min != 0 || d.Max != 0 {
 				t.Errorf("a %s has bounds: %+v", d.Kind, d)
 			}

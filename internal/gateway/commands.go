@@ -54,22 +54,44 @@ var commands = map[string]command{
 	wire.CmdUnsubscribe: {need: statusy, window: windowUnsubscribe, changing: true, serve: unsubscribe},
 
 	wire.CmdProfileGet:     start(getProfiles),
-	wire.CmdBlacklistGet:   start(fixed(wire.Blacklist{Answer: wire.OK()})),
-	wire.CmdFriendGet:      start(fixed(wire.Friends{Answer: wire.OK(), CompleteFlag: 1})),
-	wire.CmdFriendGroupGet: start(fixed(wire.FriendGroups{Answer: wire.OK()})),
-	wire.CmdPendencyGet:    start(fixed(wire.Pendencies{Answer: wire.OK()})),
-	wire.CmdConversations:  start(fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})),
-	wire.CmdContactGroups:  start(fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})),
-	wire.CmdGroups:         start(fixed(wire.Groups{Answer: wire.OK()})),
-	wire.CmdCommunities:    start(fixed(wire.Groups{Answer: wire.OK()})),
-	wire.CmdMessages:       start(fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})),
-	wire.CmdConfig:         start(getConfig),
-	wire.CmdAbilities:      start(getAbilities),
+	wire.CmdFriendGet:      start(getFriends),
+	wire.CmdFriendGroupGet: start(getFriendGroups),
+	wire.CmdPendencyGet:    start(getApplications),
+	wire.CmdBlacklistGet:   start(getBlacklist),
+
+	wire.CmdProfileSet:       alters(setProfile),
+	wire.CmdFriendSome:       {need: member, window: unlimited, serve: getSomeFriends},
+	wire.CmdFriendCheck:      {need: member, window: unlimited, serve: checkFriends},
+	wire.CmdFriendAdd:        alters(addFriends),
+	wire.CmdFriendUpdate:     alters(updateFriends),
+	wire.CmdFriendDelete:     alters(deleteFriends),
+	wire.CmdFriendRespond:    alters(respond),
+	wire.CmdPendencyDelete:   alters(dropApplications),
+	wire.CmdPendencyReport:   alters(seeApplications),
+	wire.CmdFriendGroupAdd:   alters(makeFriendGroups),
+	wire.CmdFriendGroupDrop:  alters(dropFriendGroups),
+	wire.CmdFriendGroupAlter: alters(alterFriendGroup),
+	wire.CmdBlacklistAdd:     alters(block),
+	wire.CmdBlacklistDelete:  alters(unblock),
+	wire.CmdBlacklistCheck:   {need: member, window: unlimited, serve: checkBlacklist},
+
+	wire.CmdConversations: start(fixed(wire.Conversations{Answer: wire.OK(), CompleteFlag: 1})),
+	wire.CmdContactGroups: start(fixed(wire.ContactGroups{Answer: wire.OK(), CompleteFlag: 1})),
+	wire.CmdGroups:        start(fixed(wire.Groups{Answer: wire.OK()})),
+	wire.CmdCommunities:   start(fixed(wire.Groups{Answer: wire.OK()})),
+	wire.CmdMessages:      start(fixed(wire.Messages{Answer: wire.OK(), SyncFlag: 2})),
+	wire.CmdConfig:        start(getConfig),
+	wire.CmdAbilities:     start(getAbilities),
 }
 
 // start gives the row of a command that the client asks by itself as it starts.
 func start(serve func(context.Context, *call) ([]byte, error)) command {
 	return command{need: member, window: unlimited, itself: true, serve: serve}
+}
+
+// alters gives the row of a command that changes something of its session's user.
+func alters(serve func(context.Context, *call) ([]byte, error)) command {
+	return command{need: member, window: unlimited, changing: true, serve: serve}
 }
 
 // dispatch carries a request out and answers it. An error ends the connection.
@@ -254,8 +276,8 @@ func unserved(_ context.Context, k *call) ([]byte, error) {
 }
 
 // fixed answers with the same body always. The lists it is used for are of
-// capabilities that the server has not got: nobody has any friends, groups,
-// conversations or messages here, so an empty list is the whole truth.
+// capabilities that the server has not got: nobody has any groups, conversations
+// or messages here, so an empty list is the whole truth.
 func fixed(body any) func(context.Context, *call) ([]byte, error) {
 	return func(_ context.Context, k *call) ([]byte, error) {
 		return wire.AppendAnswer(nil, k.req.Head.Command, k.req.Head.Seq, k.now, body), nil

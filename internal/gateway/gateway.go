@@ -26,7 +26,9 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/account"
 	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/friend"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/profile"
 	"github.com/porchlight-im/porchlight/internal/status"
 	"github.com/porchlight-im/porchlight/internal/usersig"
 )
@@ -72,6 +74,8 @@ type Config struct {
 	Apps     *app.Registry
 	Accounts *account.Directory
 	Status   *status.Engine
+	Profiles *profile.Service
+	Friends  *friend.Service
 	Sealer   *usersig.Sealer
 	Limits   Limits
 	Origins  []string // exact Origin values that are let in; none = all

@@ -75,6 +75,30 @@ func (o *outbox) push(q queued) {
 	o.takeTurn() // unlocks
 }
 
+// post queues a frame in the ordered lane for a flusher to write. Its caller may
+// be telling many.
+func (o *outbox) post(payload []byte) {
+	lim := &o.c.g.lim
+	o.mu.Lock()
+	if o.ended {
+		o.mu.Unlock()
+		return
+	}
+	if len(o.queue) > 0 && (o.bytes+len(payload) > lim.QueueBytes || len(o.queue) >= lim.QueueFrames) {
+		o.mu.Unlock()
+		o.c.drop("slow")
+		return
+	}
+	o.queue = append(o.queue, queued{op: o.c.opcode, data: payload})
+	o.bytes += len(payload)
+	wake := !o.writing && !o.ready
+	o.ready = o.ready || wake
+	o.mu.Unlock()
+	if wake {
+		o.c.g.flush.add(o)
+	}
+}
+
 // hold keeps the status lane back until release, so that nothing newer is
 // written before the answer that is being made.
 func (o *outbox) hold() {

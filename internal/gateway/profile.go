@@ -3,44 +3,70 @@ package gateway
 import (
 	"context"
 
+	"github.com/porchlight-im/porchlight/internal/app"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/profile"
 	"github.com/porchlight-im/porchlight/internal/wire"
 )
 
-// maxProfiles is how many users a client asks for at once.
-const maxProfiles = 100
+// profileLimits gives an application's settings about profiles.
+func profileLimits(a *app.App) profile.Limits {
+	s := &a.Settings
+	return profile.Limits{Allow: s.AllowType.Value(), Fields: s.ProfileFields, Owner: s.OwnRank, Bytes: s.MaxFieldBytes}
+}
 
-// getProfiles answers for those of the users who exist. Nothing can be set yet,
-// so every profile has its defaults.
+// getProfiles answers for those of the users who exist.
 func getProfiles(ctx context.Context, k *call) ([]byte, error) {
-	var body wire.ProfileQuery
-	if err := wire.DecodeBody(k.req.Body, &body); err != nil {
-		return nil, err
-	}
-	if len(body.Items) == 0 || len(body.Items) > maxProfiles {
-		return nil, im.Errorf(im.CodeInvalid, "UserItem must name 1 to %d users", maxProfiles)
-	}
-	users := make([]im.UserID, 0, len(body.Items))
-	for _, item := range body.Items {
-		if item.User.Valid() && k.sess.cause() == im.CauseNone { // one that is over is told of nobody
-			users = append(users, item.User)
-		}
-	}
-	exist, err := k.c.g.cfg.Accounts.Exist(ctx, k.sess.App, users)
+	body, err := decode[wire.ProfileQuery](k)
 	if err != nil {
 		return nil, err
 	}
+	users := make([]im.UserID, len(body.Items))
+	for i, item := range body.Items {
+		users[i] = item.User
+	}
 	answer := wire.Profiles{Answer: wire.OK()}
-	for i, u := range users {
-		if exist[i] {
-			answer.Items = append(answer.Items, wire.Profile{User: u, Items: defaultProfile})
+	if k.over() { // which is told of nobody
+		return k.answer(answer), nil
+	}
+	found, err := k.c.g.cfg.Profiles.Get(ctx, k.sess.App, profileLimits(k.app), users, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range found {
+		if p.Found {
+			answer.Items = append(answer.Items, wire.Profile{User: p.User, Items: wire.ProfileTags(p.Fields)})
 		}
 	}
-	return wire.AppendAnswer(nil, k.req.Head.Command, k.req.Head.Seq, k.now, answer), nil
+	return k.answer(answer), nil
 }
 
-// defaultProfile is what a profile holds in which nothing was set.
-var defaultProfile = []wire.ProfileTag{
-	{Tag: "Tag_Profile_IM_Gender", Value: "Gender_Type_Unknown"},
-	{Tag: "Tag_Profile_IM_AllowType", Value: "AllowType_Type_AllowAny"},
+// setProfile sets fields of the user's own profile.
+func setProfile(ctx context.Context, k *call) ([]byte, error) {
+	body, err := decode[wire.ProfileSet](k)
+	if err != nil {
+		return nil, err
+	}
+	if body.From != "" && body.From != k.sess.User {
+		return nil, im.Errorf(im.CodeProfileInvalid, "From_Account must be the user who is logged in")
+	}
+	caller := profile.Caller{User: k.sess.UserKey}
+	if err := k.c.g.cfg.Profiles.Set(ctx, caller, profileLimits(k.app), wire.Fields(body.Items)); err != nil {
+		return nil, err
+	}
+	return k.ok(), nil
+}
+
+// TellProfile tells users' devices of a change of somebody's profile, encoded
+// once for all of them.
+func (g *Gateway) TellProfile(c profile.Change, to []im.UserID) {
+	var push []byte
+	for _, u := range to {
+		for _, o := range g.cfg.Status.Outboxes(im.UserKey{App: c.User.App, User: u}) {
+			if push == nil {
+				push = wire.AppendProfilePush(nil, c.User.User, c.Fields)
+			}
+			o.(*conn).out.post(push) // all outboxes are ours
+		}
+	}
 }

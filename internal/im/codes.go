@@ -43,7 +43,6 @@ const (
 	CodeNotStringAccount Code = 90003
 	CodeTooManyAccounts  Code = 90011
 	CodeQueryFailed      Code = 90994
-	CodeProfileLong      Code = 40601
 
 	CodeNotLoggedIn   Code = 6014
 	CodeInvalidUserID Code = 7003
@@ -53,6 +52,35 @@ const (
 	CodeLoginTooOften Code = 72010
 	CodeUserRate      Code = -10113
 	CodeOverload      Code = -10114
+)
+
+// The codes about friends, blocklists and profiles.
+const (
+	CodeFriendInvalid     Code = 30001
+	CodeFriendNoAccount   Code = 30003
+	CodeFriendInternal    Code = 30006
+	CodeFriendForbidden   Code = 30009
+	CodeFriendsFull       Code = 30010
+	CodeFriendGroupsFull  Code = 30011
+	CodeBlocklistFull     Code = 30013
+	CodePeerFriendsFull   Code = 30014
+	CodeBlocksPeer        Code = 30515
+	CodePeerDenies        Code = 30516
+	CodePeerBlocks        Code = 30525
+	CodeFriendPending     Code = 30539
+	CodeNoApplication     Code = 30614
+	CodeNotFriend         Code = 31704
+	CodeNoApplicationLeft Code = 31804
+	CodeNotInGroup        Code = 32216
+	CodeProfileInvalid    Code = 40001
+	CodeProfileNobody     Code = 40002
+	CodeProfileNoAccount  Code = 40003
+	CodeProfileInternal   Code = 40006
+	CodeProfileReadOnly   Code = 40008
+	CodeProfileTag        Code = 40009
+	CodeProfileLong       Code = 40601
+	CodeProfileValue      Code = 40605
+	CodeProfileType       Code = 40610
 )
 
 var codeTexts = map[Code]string{
@@ -86,7 +114,6 @@ var codeTexts = map[Code]string{
 
 	CodeNotStringAccount: "To_Account is not a list of texts",
 	CodeTooManyAccounts:  "too many accounts in one call",
-	CodeProfileLong:      "the value is too long",
 	CodeQueryFailed:      "the query failed inside the server; try again",
 
 	CodeNotLoggedIn:   "this session was ended by another login or by an administrator; log in again",
@@ -97,6 +124,32 @@ var codeTexts = map[Code]string{
 	CodeLoginTooOften: "too many logins and logouts of this user; wait a moment",
 	CodeUserRate:      "too many requests on this connection; slow down",
 	CodeOverload:      "the server is overloaded; try again later",
+
+	CodeFriendInvalid:     "invalid request about friends, their groups or the blocklist",
+	CodeFriendNoAccount:   "no such account; import it, or let its user log in once",
+	CodeFriendInternal:    "internal server error about friends; try again",
+	CodeFriendForbidden:   "an administrator has forbidden this user to add friends",
+	CodeFriendsFull:       "the list of friends is full",
+	CodeFriendGroupsFull:  "there are as many friend groups as a user may have",
+	CodeBlocklistFull:     "the blocklist is full",
+	CodePeerFriendsFull:   "the other's list of friends is full",
+	CodeBlocksPeer:        "the other is on the user's own blocklist; take them off it first",
+	CodePeerDenies:        "the other lets nobody add them",
+	CodePeerBlocks:        "the user is on the other's blocklist",
+	CodeFriendPending:     "the application waits for the other's confirmation",
+	CodeNoApplication:     "there is no such friend application",
+	CodeNotFriend:         "not on the list of friends, so not to be deleted",
+	CodeNoApplicationLeft: "there is no such friend application to delete",
+	CodeNotInGroup:        "the other is not on the list of friends, so not to be grouped",
+	CodeProfileInvalid:    "invalid request about profiles",
+	CodeProfileNobody:     "no account is named",
+	CodeProfileNoAccount:  "no such account, so no profile",
+	CodeProfileInternal:   "internal server error about profiles; try again",
+	CodeProfileReadOnly:   "only an administrator may set this field",
+	CodeProfileTag:        "there is no such field; a custom field must be declared for the application",
+	CodeProfileLong:       "the value is too long",
+	CodeProfileValue:      "the field cannot have this value",
+	CodeProfileType:       "the value is of the wrong type",
 }
 
 // Text says what the code means and what to do about it.

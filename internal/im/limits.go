@@ -39,10 +39,28 @@ const (
 	MaxRESTBytes    = 1 << 20  // a body of the REST API
 	MaxRESTMessage  = 12 << 10 // the same of commands that send messages
 	MaxRESTAccounts = 100      // accounts in one call about accounts
-	MaxFieldBytes   = 500      // a text of a profile
 
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application
+)
+
+// The limits of relations and profiles, texts in bytes of UTF-8.
+const (
+	MaxFriends       = 3000 // friends of a user
+	MaxApplications  = 100  // friend applications on each of a user's two lists; the oldest make room
+	MaxBlocked       = 1000 // users on a blocklist
+	MaxFriendGroups  = 32   // friend groups of a user
+	MaxGroupBytes    = 30   // the name of a friend group
+	MaxRemarkBytes   = 96   // what a user calls a friend
+	MaxWordingBytes  = 256  // the words of a friend application
+	MaxFieldBytes    = 500  // a text of a profile, and a custom field
+	MaxLocationBytes = 16   // where the owner of a profile is, as four numbers
+	MaxCustomFields  = 20   // custom fields of one kind that an application declares
+	MaxFieldName     = 8    // letters of one's name
+	MaxSourceName    = 8    // letters that follow the prefix of a source
+	MaxRelationBatch = 1000 // users in one call about friends or the blocklist
+	MaxProfiles      = 100  // profiles in one call
+	FriendPage       = 100  // friends in one answer
 )
 
 // Times that go with them.

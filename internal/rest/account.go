@@ -150,7 +150,9 @@ func (k *call) deleteAccount(ctx context.Context, user im.UserID) error {
 	if !user.Valid() {
 		return errUserID
 	}
-	return k.api.cfg.Status.Delete(ctx, k.key(user), k.actor())
+	return k.api.cfg.Friends.Gone(ctx, k.key(user), func() error {
+		return k.api.cfg.Status.Delete(ctx, k.key(user), k.actor())
+	})
 }
 
 // checkRequest names the accounts to look for.

@@ -24,7 +24,9 @@ import (
 
 	"github.com/porchlight-im/porchlight/internal/account"
 	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/friend"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/profile"
 	"github.com/porchlight-im/porchlight/internal/status"
 )
 
@@ -33,6 +35,8 @@ type Config struct {
 	Apps     *app.Registry
 	Accounts *account.Directory
 	Status   *status.Engine
+	Profiles *profile.Service
+	Friends  *friend.Service
 	Days     *app.Days
 	Settings Settings
 	Metrics  prometheus.Registerer

@@ -77,6 +77,7 @@ func table() []route {
 			does: "Gives the addresses of the server, whatever the parameter nettype (0 to 6) asks for.",
 		},
 	}
+	rows = append(rows, relationRows()...)
 	var name string // of the service
 	for word := range strings.FieldsSeq(notServed) {
 		if first, ok := strings.CutSuffix(word, ":"); ok {
@@ -97,9 +98,6 @@ const notServed = `
 	all_member_push: im_push im_set_attr_name im_get_attr_name im_get_attr im_set_attr im_remove_attr im_get_tag
 		im_add_tag im_remove_tag im_remove_all_tags
 	timpush: push batch revoke set_attr_name get_attr_name all_member_push_statistics all_member_push_trace
-	profile: portrait_set portrait_get
-	sns: friend_add friend_import friend_update friend_delete friend_delete_all friend_check friend_get friend_get_list
-		black_list_add black_list_delete black_list_check black_list_get group_add group_delete group_get
 	follow: follow_add follow_delete follow_get follow_check follow_get_info
 	recentcontact: get_list delete create_contact_group mark_contact update_contact_group get_contact_group
 		del_contact_group search_contact_group

@@ -127,7 +127,7 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: accounts, Accounts: accounts, Encode: wire.Encode,
-		Friends: opt.Friends, Blocks: opt.Blocks,
+		Friends: opt.friends(s.store), Blocks: opt.blocks(s.store),
 		Rules: s.cfg.Rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
@@ -144,13 +144,16 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 		s.log.Info("the limit on open files bounds the connections", "connections", most, "setting", limits.Sockets)
 		limits = bounded(limits, most)
 	}
+	profiles, friends := s.newProfiles(), s.newFriends()
 	s.gateway = gateway.New(gateway.Config{
-		Apps: apps, Accounts: accounts, Status: s.status, Sealer: usersig.NewSealer(secret),
+		Apps: apps, Accounts: accounts, Status: s.status, Profiles: profiles, Friends: friends,
+		Sealer: usersig.NewSealer(secret),
 		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: proxies, Metrics: s.registry, Log: s.log,
 	})
 	s.days = app.NewDays(s.status, s.store, s.log)
 	s.rest = rest.New(rest.Config{
-		Apps: apps, Accounts: accounts, Status: s.status, Days: s.days, Addresses: s.addresses,
+		Apps: apps, Accounts: accounts, Status: s.status, Profiles: profiles, Friends: friends,
+		Days: s.days, Addresses: s.addresses,
 		Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})

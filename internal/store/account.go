@@ -49,14 +49,19 @@ func (s *Store) Accounts(ctx context.Context, app im.AppID, ids []im.UserID) (ma
 func (r reader) queryIn(
 	ctx context.Context, text string, app im.AppID, list []im.UserID, scan func(*sql.Rows) error,
 ) error {
+	return r.queryInOf(ctx, text, []any{app}, list, scan)
+}
+
+// queryInOf is queryIn with arguments of its own before the list.
+func (r reader) queryInOf(ctx context.Context, text string, own []any, list []im.UserID, scan func(*sql.Rows) error) error {
 	for ids := range slices.Chunk(list, chunk) {
-		query, args := []byte(text), []any{app}
+		query, args := []byte(text), slices.Clone(own)
 		for i := range padded(len(ids)) {
 			if i > 0 {
 				query = append(query, ',')
 			}
-			query = strconv.AppendInt(append(query, '$'), int64(i+2), 10)
 			args = append(args, ids[min(i, len(ids)-1)])
+			query = strconv.AppendInt(append(query, '$'), int64(len(args)), 10)
 		}
 		if err := r.queryRows(ctx, string(append(query, ')')), args, scan); err != nil {
 			return err
@@ -138,8 +143,8 @@ func (s *Store) Standing(ctx context.Context, key im.UserKey) (im.Standing, erro
 // whatever it says, is kept if it has an Action.
 //
 // If the account is to be deleted, everything that is kept of it goes instead,
-// save for the revocation, and what others keep of it, such as a place on a
-// subscription list, is theirs.
+// save for the revocation, and so does its place on others' lists of friends,
+// applications and blocked users; a place on a subscription list is theirs.
 //
 // It does all of that, or nothing and gives an [im.Error] with
 // [im.CodeNoAccount] if a ban is to be set or lifted, or an account deleted, where
@@ -211,6 +216,7 @@ func deleteAccount(ctx context.Context, q *sqlc.Queries, o im.Order) error {
 		func() error { return q.DeleteMarks(ctx, sqlc.DeleteMarksParams{AppID: app, UserID: user}) },
 		func() error { return q.DeleteCustom(ctx, sqlc.DeleteCustomParams{AppID: app, UserID: user}) },
 		func() error { return q.ClearWatching(ctx, sqlc.ClearWatchingParams{AppID: app, UserID: user}) },
+		func() error { return clearRelations(ctx, q, o.User) },
 		func() error { return q.DeleteProfile(ctx, sqlc.DeleteProfileParams{AppID: app, UserID: user}) },
 		func() error { return q.DeleteAccount(ctx, sqlc.DeleteAccountParams{AppID: app, UserID: user}) },
 		func() error {

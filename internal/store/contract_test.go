@@ -77,6 +77,13 @@ var contract = []struct {
 	{"AppsAreApart", testAppsAreApart},
 	{"CancelledContext", testCancelledContext},
 	{"Model", testModel},
+	{"Relate", testRelate},
+	{"RelateAgain", testRelateAgain},
+	{"RelateConcurrently", testRelateConcurrently},
+	{"RelationModel", testRelationModel},
+	{"RelationLists", testLists},
+	{"ApplicationsMakeRoom", testApplicationsMakeRoom},
+	{"Profiles", testProfiles},
 }
 
 // lasting holds the tests that need a database which outlives its stores.

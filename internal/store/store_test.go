@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +80,29 @@ func testRefusesANewerSchema(t *testing.T, p place) {
 	p.open(t)
 }
 
+// undoLater gives what undoes all schemas after the first.
+func undoLater(t *testing.T) (undo []string) {
+	t.Helper()
+	files, err := filepath.Glob("schema/*.sql")
+	must(t, err)
+	made := regexp.MustCompile(`(?i)CREATE TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+)`)
+	for _, name := range slices.Backward(files) {
+		text, err := os.ReadFile(name)
+		must(t, err)
+		if strings.HasPrefix(filepath.Base(name), "0001_") {
+			continue
+		}
+		for _, m := range made.FindAllStringSubmatch(string(text), -1) {
+			if m[1] != "" {
+				undo = append(undo, "DROP TABLE "+m[1])
+			} else {
+				undo = append(undo, "ALTER TABLE "+m[2]+" DROP COLUMN "+m[3])
+			}
+		}
+	}
+	return undo
+}
+
 // testMigratesAnOlderSchema gives a release that knows the audit a database of
 // one that did not.
 func testMigratesAnOlderSchema(t *testing.T, p place) {
@@ -87,10 +112,9 @@ func testMigratesAnOlderSchema(t *testing.T, p place) {
 	want := user(t, s, alice)
 	must(t, s.Close())
 	db := p.raw(t)
-	execSQL(t, db, "DROP TABLE audit")
-	execSQL(t, db, "DROP TABLE profile_value")
-	execSQL(t, db, "DROP TABLE app_day")
-	execSQL(t, db, "ALTER TABLE revocation DROP COLUMN deleted")
+	for _, undo := range undoLater(t) {
+		execSQL(t, db, undo)
+	}
 	execSQL(t, db, "DELETE FROM goose_db_version WHERE version_id > 1")
 	s = p.open(t)
 	equal(t, user(t, s, alice), want)

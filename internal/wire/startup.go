@@ -1,70 +1,8 @@
 package wire
 
-import "github.com/porchlight-im/porchlight/internal/im"
-
 // The bodies below answer what the client asks between its login and its
 // readiness, and right after. Paging members are never left out: the client
 // repeats a request for ever where some of them are missing.
-
-// ProfileQuery is the body of [CmdProfileGet].
-type ProfileQuery struct {
-	Items []struct {
-		User im.UserID `json:"To_Account"`
-	} `json:"UserItem"`
-}
-
-// Profiles answers [CmdProfileGet].
-type Profiles struct {
-	Answer
-	Items []Profile `json:"UserProfileItem"`
-}
-
-// Profile is one user of [Profiles].
-type Profile struct {
-	User  im.UserID    `json:"To_Account"`
-	Items []ProfileTag `json:"ProfileItem"`
-}
-
-// ProfileTag is one field of a profile; Value is a string or a number.
-type ProfileTag struct {
-	Tag   string `json:"Tag"`
-	Value any    `json:"Value"`
-}
-
-// Blacklist answers [CmdBlacklistGet]; StartIndex 0 ends the paging.
-type Blacklist struct {
-	Answer
-	StartIndex int        `json:"StartIndex"`
-	Sequence   int        `json:"CurruentSequence"` // spelt so
-	Items      []struct{} `json:"BlackListItem"`
-}
-
-// Friends answers [CmdFriendGet]; CompleteFlag 1 ends the paging.
-type Friends struct {
-	Answer
-	CompleteFlag     int        `json:"CompleteFlag"`
-	NextStartIndex   int        `json:"NextStartIndex"`
-	StandardSequence int        `json:"StandardSequence"`
-	CustomSequence   int        `json:"CustomSequence"`
-	FriendNum        int        `json:"FriendNum"`
-	Items            []struct{} `json:"UserDataItem"`
-}
-
-// FriendGroups answers [CmdFriendGroupGet].
-type FriendGroups struct {
-	Answer
-	CurrentSequence int        `json:"CurrentSequence"`
-	Items           []struct{} `json:"ResultItem"`
-}
-
-// Pendencies answers [CmdPendencyGet]; StartTime 0 ends the paging.
-type Pendencies struct {
-	Answer
-	StartTime       int64      `json:"StartTime"`
-	CurrentSequence int        `json:"CurrentSequence"`
-	Unread          int        `json:"UnreadPendencyCount"`
-	Items           []struct{} `json:"PendencyItem"`
-}
 
 // Conversations answers [CmdConversations]; CompleteFlag 1 ends the paging.
 type Conversations struct {

@@ -39,6 +39,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.appSettingsStmt, err = db.PrepareContext(ctx, appSettings); err != nil {
 		return nil, fmt.Errorf("error preparing query AppSettings: %w", err)
 	}
+	if q.applicationStmt, err = db.PrepareContext(ctx, application); err != nil {
+		return nil, fmt.Errorf("error preparing query Application: %w", err)
+	}
+	if q.applicationsStmt, err = db.PrepareContext(ctx, applications); err != nil {
+		return nil, fmt.Errorf("error preparing query Applications: %w", err)
+	}
 	if q.appsStmt, err = db.PrepareContext(ctx, apps); err != nil {
 		return nil, fmt.Errorf("error preparing query Apps: %w", err)
 	}
@@ -48,6 +54,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.auditOfAppStmt, err = db.PrepareContext(ctx, auditOfApp); err != nil {
 		return nil, fmt.Errorf("error preparing query AuditOfApp: %w", err)
 	}
+	if q.blocksStmt, err = db.PrepareContext(ctx, blocks); err != nil {
+		return nil, fmt.Errorf("error preparing query Blocks: %w", err)
+	}
+	if q.bumpRelationStmt, err = db.PrepareContext(ctx, bumpRelation); err != nil {
+		return nil, fmt.Errorf("error preparing query BumpRelation: %w", err)
+	}
 	if q.clearAppAdminsStmt, err = db.PrepareContext(ctx, clearAppAdmins); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearAppAdmins: %w", err)
 	}
@@ -56,6 +68,30 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.clearAppSettingsStmt, err = db.PrepareContext(ctx, clearAppSettings); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearAppSettings: %w", err)
+	}
+	if q.clearApplicationsStmt, err = db.PrepareContext(ctx, clearApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearApplications: %w", err)
+	}
+	if q.clearBlockersStmt, err = db.PrepareContext(ctx, clearBlockers); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearBlockers: %w", err)
+	}
+	if q.clearBlocksStmt, err = db.PrepareContext(ctx, clearBlocks); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearBlocks: %w", err)
+	}
+	if q.clearFansStmt, err = db.PrepareContext(ctx, clearFans); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearFans: %w", err)
+	}
+	if q.clearFriendGroupsStmt, err = db.PrepareContext(ctx, clearFriendGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearFriendGroups: %w", err)
+	}
+	if q.clearFriendsStmt, err = db.PrepareContext(ctx, clearFriends); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearFriends: %w", err)
+	}
+	if q.clearPeerApplicationsStmt, err = db.PrepareContext(ctx, clearPeerApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearPeerApplications: %w", err)
+	}
+	if q.clearRelationStmt, err = db.PrepareContext(ctx, clearRelation); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearRelation: %w", err)
 	}
 	if q.clearWatchingStmt, err = db.PrepareContext(ctx, clearWatching); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearWatching: %w", err)
@@ -87,6 +123,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createAuditStmt, err = db.PrepareContext(ctx, createAudit); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateAudit: %w", err)
 	}
+	if q.createBlockStmt, err = db.PrepareContext(ctx, createBlock); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateBlock: %w", err)
+	}
+	if q.createFriendStmt, err = db.PrepareContext(ctx, createFriend); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateFriend: %w", err)
+	}
 	if q.createSecretStmt, err = db.PrepareContext(ctx, createSecret); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSecret: %w", err)
 	}
@@ -114,6 +156,36 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.deletedStmt, err = db.PrepareContext(ctx, deleted); err != nil {
 		return nil, fmt.Errorf("error preparing query Deleted: %w", err)
 	}
+	if q.dropApplicationStmt, err = db.PrepareContext(ctx, dropApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query DropApplication: %w", err)
+	}
+	if q.dropBlockStmt, err = db.PrepareContext(ctx, dropBlock); err != nil {
+		return nil, fmt.Errorf("error preparing query DropBlock: %w", err)
+	}
+	if q.dropFriendStmt, err = db.PrepareContext(ctx, dropFriend); err != nil {
+		return nil, fmt.Errorf("error preparing query DropFriend: %w", err)
+	}
+	if q.dropFriendGroupStmt, err = db.PrepareContext(ctx, dropFriendGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query DropFriendGroup: %w", err)
+	}
+	if q.fansStmt, err = db.PrepareContext(ctx, fans); err != nil {
+		return nil, fmt.Errorf("error preparing query Fans: %w", err)
+	}
+	if q.friendStmt, err = db.PrepareContext(ctx, friend); err != nil {
+		return nil, fmt.Errorf("error preparing query Friend: %w", err)
+	}
+	if q.friendGroupsStmt, err = db.PrepareContext(ctx, friendGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query FriendGroups: %w", err)
+	}
+	if q.friendIDsStmt, err = db.PrepareContext(ctx, friendIDs); err != nil {
+		return nil, fmt.Errorf("error preparing query FriendIDs: %w", err)
+	}
+	if q.friendsStmt, err = db.PrepareContext(ctx, friends); err != nil {
+		return nil, fmt.Errorf("error preparing query Friends: %w", err)
+	}
+	if q.groupedFriendsStmt, err = db.PrepareContext(ctx, groupedFriends); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupedFriends: %w", err)
+	}
 	if q.importValueStmt, err = db.PrepareContext(ctx, importValue); err != nil {
 		return nil, fmt.Errorf("error preparing query ImportValue: %w", err)
 	}
@@ -126,11 +198,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.lastPositionStmt, err = db.PrepareContext(ctx, lastPosition); err != nil {
 		return nil, fmt.Errorf("error preparing query LastPosition: %w", err)
 	}
+	if q.leaveApplicationsStmt, err = db.PrepareContext(ctx, leaveApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaveApplications: %w", err)
+	}
+	if q.leaveBlocklistsStmt, err = db.PrepareContext(ctx, leaveBlocklists); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaveBlocklists: %w", err)
+	}
+	if q.leaveFriendListsStmt, err = db.PrepareContext(ctx, leaveFriendLists); err != nil {
+		return nil, fmt.Errorf("error preparing query LeaveFriendLists: %w", err)
+	}
 	if q.liveStmt, err = db.PrepareContext(ctx, live); err != nil {
 		return nil, fmt.Errorf("error preparing query Live: %w", err)
 	}
 	if q.nextAppStmt, err = db.PrepareContext(ctx, nextApp); err != nil {
 		return nil, fmt.Errorf("error preparing query NextApp: %w", err)
+	}
+	if q.pairStmt, err = db.PrepareContext(ctx, pair); err != nil {
+		return nil, fmt.Errorf("error preparing query Pair: %w", err)
 	}
 	if q.purgeCustomsStmt, err = db.PrepareContext(ctx, purgeCustoms); err != nil {
 		return nil, fmt.Errorf("error preparing query PurgeCustoms: %w", err)
@@ -141,20 +225,38 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.raiseCounterStmt, err = db.PrepareContext(ctx, raiseCounter); err != nil {
 		return nil, fmt.Errorf("error preparing query RaiseCounter: %w", err)
 	}
+	if q.relationStmt, err = db.PrepareContext(ctx, relation); err != nil {
+		return nil, fmt.Errorf("error preparing query Relation: %w", err)
+	}
 	if q.revokeStmt, err = db.PrepareContext(ctx, revoke); err != nil {
 		return nil, fmt.Errorf("error preparing query Revoke: %w", err)
 	}
 	if q.saveAppStmt, err = db.PrepareContext(ctx, saveApp); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveApp: %w", err)
 	}
+	if q.saveApplicationStmt, err = db.PrepareContext(ctx, saveApplication); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveApplication: %w", err)
+	}
 	if q.saveCustomStmt, err = db.PrepareContext(ctx, saveCustom); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveCustom: %w", err)
+	}
+	if q.saveFriendStmt, err = db.PrepareContext(ctx, saveFriend); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveFriend: %w", err)
+	}
+	if q.saveFriendGroupStmt, err = db.PrepareContext(ctx, saveFriendGroup); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveFriendGroup: %w", err)
 	}
 	if q.saveMarkStmt, err = db.PrepareContext(ctx, saveMark); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveMark: %w", err)
 	}
+	if q.saveProfileValueStmt, err = db.PrepareContext(ctx, saveProfileValue); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveProfileValue: %w", err)
+	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
+	}
+	if q.seeApplicationsStmt, err = db.PrepareContext(ctx, seeApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query SeeApplications: %w", err)
 	}
 	if q.sessionsStmt, err = db.PrepareContext(ctx, sessions); err != nil {
 		return nil, fmt.Errorf("error preparing query Sessions: %w", err)
@@ -164,6 +266,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.setDeletedStmt, err = db.PrepareContext(ctx, setDeleted); err != nil {
 		return nil, fmt.Errorf("error preparing query SetDeleted: %w", err)
+	}
+	if q.trimApplicationsStmt, err = db.PrepareContext(ctx, trimApplications); err != nil {
+		return nil, fmt.Errorf("error preparing query TrimApplications: %w", err)
 	}
 	if q.unwatchStmt, err = db.PrepareContext(ctx, unwatch); err != nil {
 		return nil, fmt.Errorf("error preparing query Unwatch: %w", err)
@@ -207,6 +312,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing appSettingsStmt: %w", cerr)
 		}
 	}
+	if q.applicationStmt != nil {
+		if cerr := q.applicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationStmt: %w", cerr)
+		}
+	}
+	if q.applicationsStmt != nil {
+		if cerr := q.applicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing applicationsStmt: %w", cerr)
+		}
+	}
 	if q.appsStmt != nil {
 		if cerr := q.appsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing appsStmt: %w", cerr)
@@ -222,6 +337,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing auditOfAppStmt: %w", cerr)
 		}
 	}
+	if q.blocksStmt != nil {
+		if cerr := q.blocksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing blocksStmt: %w", cerr)
+		}
+	}
+	if q.bumpRelationStmt != nil {
+		if cerr := q.bumpRelationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bumpRelationStmt: %w", cerr)
+		}
+	}
 	if q.clearAppAdminsStmt != nil {
 		if cerr := q.clearAppAdminsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing clearAppAdminsStmt: %w", cerr)
@@ -235,6 +360,46 @@ func (q *Queries) Close() error {
 	if q.clearAppSettingsStmt != nil {
 		if cerr := q.clearAppSettingsStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing clearAppSettingsStmt: %w", cerr)
+		}
+	}
+	if q.clearApplicationsStmt != nil {
+		if cerr := q.clearApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.clearBlockersStmt != nil {
+		if cerr := q.clearBlockersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearBlockersStmt: %w", cerr)
+		}
+	}
+	if q.clearBlocksStmt != nil {
+		if cerr := q.clearBlocksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearBlocksStmt: %w", cerr)
+		}
+	}
+	if q.clearFansStmt != nil {
+		if cerr := q.clearFansStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearFansStmt: %w", cerr)
+		}
+	}
+	if q.clearFriendGroupsStmt != nil {
+		if cerr := q.clearFriendGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearFriendGroupsStmt: %w", cerr)
+		}
+	}
+	if q.clearFriendsStmt != nil {
+		if cerr := q.clearFriendsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearFriendsStmt: %w", cerr)
+		}
+	}
+	if q.clearPeerApplicationsStmt != nil {
+		if cerr := q.clearPeerApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearPeerApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.clearRelationStmt != nil {
+		if cerr := q.clearRelationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearRelationStmt: %w", cerr)
 		}
 	}
 	if q.clearWatchingStmt != nil {
@@ -287,6 +452,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createAuditStmt: %w", cerr)
 		}
 	}
+	if q.createBlockStmt != nil {
+		if cerr := q.createBlockStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createBlockStmt: %w", cerr)
+		}
+	}
+	if q.createFriendStmt != nil {
+		if cerr := q.createFriendStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createFriendStmt: %w", cerr)
+		}
+	}
 	if q.createSecretStmt != nil {
 		if cerr := q.createSecretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSecretStmt: %w", cerr)
@@ -332,6 +507,56 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing deletedStmt: %w", cerr)
 		}
 	}
+	if q.dropApplicationStmt != nil {
+		if cerr := q.dropApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropApplicationStmt: %w", cerr)
+		}
+	}
+	if q.dropBlockStmt != nil {
+		if cerr := q.dropBlockStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropBlockStmt: %w", cerr)
+		}
+	}
+	if q.dropFriendStmt != nil {
+		if cerr := q.dropFriendStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropFriendStmt: %w", cerr)
+		}
+	}
+	if q.dropFriendGroupStmt != nil {
+		if cerr := q.dropFriendGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropFriendGroupStmt: %w", cerr)
+		}
+	}
+	if q.fansStmt != nil {
+		if cerr := q.fansStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing fansStmt: %w", cerr)
+		}
+	}
+	if q.friendStmt != nil {
+		if cerr := q.friendStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing friendStmt: %w", cerr)
+		}
+	}
+	if q.friendGroupsStmt != nil {
+		if cerr := q.friendGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing friendGroupsStmt: %w", cerr)
+		}
+	}
+	if q.friendIDsStmt != nil {
+		if cerr := q.friendIDsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing friendIDsStmt: %w", cerr)
+		}
+	}
+	if q.friendsStmt != nil {
+		if cerr := q.friendsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing friendsStmt: %w", cerr)
+		}
+	}
+	if q.groupedFriendsStmt != nil {
+		if cerr := q.groupedFriendsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupedFriendsStmt: %w", cerr)
+		}
+	}
 	if q.importValueStmt != nil {
 		if cerr := q.importValueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing importValueStmt: %w", cerr)
@@ -352,6 +577,21 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing lastPositionStmt: %w", cerr)
 		}
 	}
+	if q.leaveApplicationsStmt != nil {
+		if cerr := q.leaveApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaveApplicationsStmt: %w", cerr)
+		}
+	}
+	if q.leaveBlocklistsStmt != nil {
+		if cerr := q.leaveBlocklistsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaveBlocklistsStmt: %w", cerr)
+		}
+	}
+	if q.leaveFriendListsStmt != nil {
+		if cerr := q.leaveFriendListsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing leaveFriendListsStmt: %w", cerr)
+		}
+	}
 	if q.liveStmt != nil {
 		if cerr := q.liveStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing liveStmt: %w", cerr)
@@ -360,6 +600,11 @@ func (q *Queries) Close() error {
 	if q.nextAppStmt != nil {
 		if cerr := q.nextAppStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing nextAppStmt: %w", cerr)
+		}
+	}
+	if q.pairStmt != nil {
+		if cerr := q.pairStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pairStmt: %w", cerr)
 		}
 	}
 	if q.purgeCustomsStmt != nil {
@@ -377,6 +622,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing raiseCounterStmt: %w", cerr)
 		}
 	}
+	if q.relationStmt != nil {
+		if cerr := q.relationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing relationStmt: %w", cerr)
+		}
+	}
 	if q.revokeStmt != nil {
 		if cerr := q.revokeStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing revokeStmt: %w", cerr)
@@ -387,9 +637,24 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing saveAppStmt: %w", cerr)
 		}
 	}
+	if q.saveApplicationStmt != nil {
+		if cerr := q.saveApplicationStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveApplicationStmt: %w", cerr)
+		}
+	}
 	if q.saveCustomStmt != nil {
 		if cerr := q.saveCustomStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveCustomStmt: %w", cerr)
+		}
+	}
+	if q.saveFriendStmt != nil {
+		if cerr := q.saveFriendStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveFriendStmt: %w", cerr)
+		}
+	}
+	if q.saveFriendGroupStmt != nil {
+		if cerr := q.saveFriendGroupStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveFriendGroupStmt: %w", cerr)
 		}
 	}
 	if q.saveMarkStmt != nil {
@@ -397,9 +662,19 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing saveMarkStmt: %w", cerr)
 		}
 	}
+	if q.saveProfileValueStmt != nil {
+		if cerr := q.saveProfileValueStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveProfileValueStmt: %w", cerr)
+		}
+	}
 	if q.secretStmt != nil {
 		if cerr := q.secretStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing secretStmt: %w", cerr)
+		}
+	}
+	if q.seeApplicationsStmt != nil {
+		if cerr := q.seeApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing seeApplicationsStmt: %w", cerr)
 		}
 	}
 	if q.sessionsStmt != nil {
@@ -415,6 +690,11 @@ func (q *Queries) Close() error {
 	if q.setDeletedStmt != nil {
 		if cerr := q.setDeletedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setDeletedStmt: %w", cerr)
+		}
+	}
+	if q.trimApplicationsStmt != nil {
+		if cerr := q.trimApplicationsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing trimApplicationsStmt: %w", cerr)
 		}
 	}
 	if q.unwatchStmt != nil {
@@ -474,115 +754,185 @@ func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, ar
 }
 
 type Queries struct {
-	db                   DBTX
-	tx                   *sql.Tx
-	accountStmt          *sql.Stmt
-	addDayStmt           *sql.Stmt
-	appAdminsStmt        *sql.Stmt
-	appKeysStmt          *sql.Stmt
-	appSettingsStmt      *sql.Stmt
-	appsStmt             *sql.Stmt
-	auditStmt            *sql.Stmt
-	auditOfAppStmt       *sql.Stmt
-	clearAppAdminsStmt   *sql.Stmt
-	clearAppKeysStmt     *sql.Stmt
-	clearAppSettingsStmt *sql.Stmt
-	clearWatchingStmt    *sql.Stmt
-	closeSessionStmt     *sql.Stmt
-	countAccountsStmt    *sql.Stmt
-	countUpStmt          *sql.Stmt
-	createAccountStmt    *sql.Stmt
-	createAppStmt        *sql.Stmt
-	createAppAdminStmt   *sql.Stmt
-	createAppKeyStmt     *sql.Stmt
-	createAppSettingStmt *sql.Stmt
-	createAuditStmt      *sql.Stmt
-	createSecretStmt     *sql.Stmt
-	createSessionStmt    *sql.Stmt
-	daysStmt             *sql.Stmt
-	deleteAccountStmt    *sql.Stmt
-	deleteCustomStmt     *sql.Stmt
-	deleteMarksStmt      *sql.Stmt
-	deleteProfileStmt    *sql.Stmt
-	deleteSessionsStmt   *sql.Stmt
-	deletedStmt          *sql.Stmt
-	importValueStmt      *sql.Stmt
-	lastCustomRevStmt    *sql.Stmt
-	lastMarkRevStmt      *sql.Stmt
-	lastPositionStmt     *sql.Stmt
-	liveStmt             *sql.Stmt
-	nextAppStmt          *sql.Stmt
-	purgeCustomsStmt     *sql.Stmt
-	purgeSessionsStmt    *sql.Stmt
-	raiseCounterStmt     *sql.Stmt
-	revokeStmt           *sql.Stmt
-	saveAppStmt          *sql.Stmt
-	saveCustomStmt       *sql.Stmt
-	saveMarkStmt         *sql.Stmt
-	secretStmt           *sql.Stmt
-	sessionsStmt         *sql.Stmt
-	setBannedStmt        *sql.Stmt
-	setDeletedStmt       *sql.Stmt
-	unwatchStmt          *sql.Stmt
-	userStmt             *sql.Stmt
-	watchStmt            *sql.Stmt
-	watchingStmt         *sql.Stmt
+	db                        DBTX
+	tx                        *sql.Tx
+	accountStmt               *sql.Stmt
+	addDayStmt                *sql.Stmt
+	appAdminsStmt             *sql.Stmt
+	appKeysStmt               *sql.Stmt
+	appSettingsStmt           *sql.Stmt
+	applicationStmt           *sql.Stmt
+	applicationsStmt          *sql.Stmt
+	appsStmt                  *sql.Stmt
+	auditStmt                 *sql.Stmt
+	auditOfAppStmt            *sql.Stmt
+	blocksStmt                *sql.Stmt
+	bumpRelationStmt          *sql.Stmt
+	clearAppAdminsStmt        *sql.Stmt
+	clearAppKeysStmt          *sql.Stmt
+	clearAppSettingsStmt      *sql.Stmt
+	clearApplicationsStmt     *sql.Stmt
+	clearBlockersStmt         *sql.Stmt
+	clearBlocksStmt           *sql.Stmt
+	clearFansStmt             *sql.Stmt
+	clearFriendGroupsStmt     *sql.Stmt
+	clearFriendsStmt          *sql.Stmt
+	clearPeerApplicationsStmt *sql.Stmt
+	clearRelationStmt         *sql.Stmt
+	clearWatchingStmt         *sql.Stmt
+	closeSessionStmt          *sql.Stmt
+	countAccountsStmt         *sql.Stmt
+	countUpStmt               *sql.Stmt
+	createAccountStmt         *sql.Stmt
+	createAppStmt             *sql.Stmt
+	createAppAdminStmt        *sql.Stmt
+	createAppKeyStmt          *sql.Stmt
+	createAppSettingStmt      *sql.Stmt
+	createAuditStmt           *sql.Stmt
+	createBlockStmt           *sql.Stmt
+	createFriendStmt          *sql.Stmt
+	createSecretStmt          *sql.Stmt
+	createSessionStmt         *sql.Stmt
+	daysStmt                  *sql.Stmt
+	deleteAccountStmt         *sql.Stmt
+	deleteCustomStmt          *sql.Stmt
+	deleteMarksStmt           *sql.Stmt
+	deleteProfileStmt         *sql.Stmt
+	deleteSessionsStmt        *sql.Stmt
+	deletedStmt               *sql.Stmt
+	dropApplicationStmt       *sql.Stmt
+	dropBlockStmt             *sql.Stmt
+	dropFriendStmt            *sql.Stmt
+	dropFriendGroupStmt       *sql.Stmt
+	fansStmt                  *sql.Stmt
+	friendStmt                *sql.Stmt
+	friendGroupsStmt          *sql.Stmt
+	friendIDsStmt             *sql.Stmt
+	friendsStmt               *sql.Stmt
+	groupedFriendsStmt        *sql.Stmt
+	importValueStmt           *sql.Stmt
+	lastCustomRevStmt         *sql.Stmt
+	lastMarkRevStmt           *sql.Stmt
+	lastPositionStmt          *sql.Stmt
+	leaveApplicationsStmt     *sql.Stmt
+	leaveBlocklistsStmt       *sql.Stmt
+	leaveFriendListsStmt      *sql.Stmt
+	liveStmt                  *sql.Stmt
+	nextAppStmt               *sql.Stmt
+	pairStmt                  *sql.Stmt
+	purgeCustomsStmt          *sql.Stmt
+	purgeSessionsStmt         *sql.Stmt
+	raiseCounterStmt          *sql.Stmt
+	relationStmt              *sql.Stmt
+	revokeStmt                *sql.Stmt
+	saveAppStmt               *sql.Stmt
+	saveApplicationStmt       *sql.Stmt
+	saveCustomStmt            *sql.Stmt
+	saveFriendStmt            *sql.Stmt
+	saveFriendGroupStmt       *sql.Stmt
+	saveMarkStmt              *sql.Stmt
+	saveProfileValueStmt      *sql.Stmt
+	secretStmt                *sql.Stmt
+	seeApplicationsStmt       *sql.Stmt
+	sessionsStmt              *sql.Stmt
+	setBannedStmt             *sql.Stmt
+	setDeletedStmt            *sql.Stmt
+	trimApplicationsStmt      *sql.Stmt
+	unwatchStmt               *sql.Stmt
+	userStmt                  *sql.Stmt
+	watchStmt                 *sql.Stmt
+	watchingStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db:                   tx,
-		tx:                   tx,
-		accountStmt:          q.accountStmt,
-		addDayStmt:           q.addDayStmt,
-		appAdminsStmt:        q.appAdminsStmt,
-		appKeysStmt:          q.appKeysStmt,
-		appSettingsStmt:      q.appSettingsStmt,
-		appsStmt:             q.appsStmt,
-		auditStmt:            q.auditStmt,
-		auditOfAppStmt:       q.auditOfAppStmt,
-		clearAppAdminsStmt:   q.clearAppAdminsStmt,
-		clearAppKeysStmt:     q.clearAppKeysStmt,
-		clearAppSettingsStmt: q.clearAppSettingsStmt,
-		clearWatchingStmt:    q.clearWatchingStmt,
-		closeSessionStmt:     q.closeSessionStmt,
-		countAccountsStmt:    q.countAccountsStmt,
-		countUpStmt:          q.countUpStmt,
-		createAccountStmt:    q.createAccountStmt,
-		createAppStmt:        q.createAppStmt,
-		createAppAdminStmt:   q.createAppAdminStmt,
-		createAppKeyStmt:     q.createAppKeyStmt,
-		createAppSettingStmt: q.createAppSettingStmt,
-		createAuditStmt:      q.createAuditStmt,
-		createSecretStmt:     q.createSecretStmt,
-		createSessionStmt:    q.createSessionStmt,
-		daysStmt:             q.daysStmt,
-		deleteAccountStmt:    q.deleteAccountStmt,
-		deleteCustomStmt:     q.deleteCustomStmt,
-		deleteMarksStmt:      q.deleteMarksStmt,
-		deleteProfileStmt:    q.deleteProfileStmt,
-		deleteSessionsStmt:   q.deleteSessionsStmt,
-		deletedStmt:          q.deletedStmt,
-		importValueStmt:      q.importValueStmt,
-		lastCustomRevStmt:    q.lastCustomRevStmt,
-		lastMarkRevStmt:      q.lastMarkRevStmt,
-		lastPositionStmt:     q.lastPositionStmt,
-		liveStmt:             q.liveStmt,
-		nextAppStmt:          q.nextAppStmt,
-		purgeCustomsStmt:     q.purgeCustomsStmt,
-		purgeSessionsStmt:    q.purgeSessionsStmt,
-		raiseCounterStmt:     q.raiseCounterStmt,
-		revokeStmt:           q.revokeStmt,
-		saveAppStmt:          q.saveAppStmt,
-		saveCustomStmt:       q.saveCustomStmt,
-		saveMarkStmt:         q.saveMarkStmt,
-		secretStmt:           q.secretStmt,
-		sessionsStmt:         q.sessionsStmt,
-		setBannedStmt:        q.setBannedStmt,
-		setDeletedStmt:       q.setDeletedStmt,
-		unwatchStmt:          q.unwatchStmt,
-		userStmt:             q.userStmt,
-		watchStmt:            q.watchStmt,
-		watchingStmt:         q.watchingStmt,
+		db:                        tx,
+		tx:                        tx,
+		accountStmt:               q.accountStmt,
+		addDayStmt:                q.addDayStmt,
+		appAdminsStmt:             q.appAdminsStmt,
+		appKeysStmt:               q.appKeysStmt,
+		appSettingsStmt:           q.appSettingsStmt,
+		applicationStmt:           q.applicationStmt,
+		applicationsStmt:          q.applicationsStmt,
+		appsStmt:                  q.appsStmt,
+		auditStmt:                 q.auditStmt,
+		auditOfAppStmt:            q.auditOfAppStmt,
+		blocksStmt:                q.blocksStmt,
+		bumpRelationStmt:          q.bumpRelationStmt,
+		clearAppAdminsStmt:        q.clearAppAdminsStmt,
+		clearAppKeysStmt:          q.clearAppKeysStmt,
+		clearAppSettingsStmt:      q.clearAppSettingsStmt,
+		clearApplicationsStmt:     q.clearApplicationsStmt,
+		clearBlockersStmt:         q.clearBlockersStmt,
+		clearBlocksStmt:           q.clearBlocksStmt,
+		clearFansStmt:             q.clearFansStmt,
+		clearFriendGroupsStmt:     q.clearFriendGroupsStmt,
+		clearFriendsStmt:          q.clearFriendsStmt,
+		clearPeerApplicationsStmt: q.clearPeerApplicationsStmt,
+		clearRelationStmt:         q.clearRelationStmt,
+		clearWatchingStmt:         q.clearWatchingStmt,
+		closeSessionStmt:          q.closeSessionStmt,
+		countAccountsStmt:         q.countAccountsStmt,
+		countUpStmt:               q.countUpStmt,
+		createAccountStmt:         q.createAccountStmt,
+		createAppStmt:             q.createAppStmt,
+		createAppAdminStmt:        q.createAppAdminStmt,
+		createAppKeyStmt:          q.createAppKeyStmt,
+		createAppSettingStmt:      q.createAppSettingStmt,
+		createAuditStmt:           q.createAuditStmt,
+		createBlockStmt:           q.createBlockStmt,
+		createFriendStmt:          q.createFriendStmt,
+		createSecretStmt:          q.createSecretStmt,
+		createSessionStmt:         q.createSessionStmt,
+		daysStmt:                  q.daysStmt,
+		deleteAccountStmt:         q.deleteAccountStmt,
+		deleteCustomStmt:          q.deleteCustomStmt,
+		deleteMarksStmt:           q.deleteMarksStmt,
+		deleteProfileStmt:         q.deleteProfileStmt,
+		deleteSessionsStmt:        q.deleteSessionsStmt,
+		deletedStmt:               q.deletedStmt,
+		dropApplicationStmt:       q.dropApplicationStmt,
+		dropBlockStmt:             q.dropBlockStmt,
+		dropFriendStmt:            q.dropFriendStmt,
+		dropFriendGroupStmt:       q.dropFriendGroupStmt,
+		fansStmt:                  q.fansStmt,
+		friendStmt:                q.friendStmt,
+		friendGroupsStmt:          q.friendGroupsStmt,
+		friendIDsStmt:             q.friendIDsStmt,
+		friendsStmt:               q.friendsStmt,
+		groupedFriendsStmt:        q.groupedFriendsStmt,
+		importValueStmt:           q.importValueStmt,
+		lastCustomRevStmt:         q.lastCustomRevStmt,
+		lastMarkRevStmt:           q.lastMarkRevStmt,
+		lastPositionStmt:          q.lastPositionStmt,
+		leaveApplicationsStmt:     q.leaveApplicationsStmt,
+		leaveBlocklistsStmt:       q.leaveBlocklistsStmt,
+		leaveFriendListsStmt:      q.leaveFriendListsStmt,
+		liveStmt:                  q.liveStmt,
+		nextAppStmt:               q.nextAppStmt,
+		pairStmt:                  q.pairStmt,
+		purgeCustomsStmt:          q.purgeCustomsStmt,
+		purgeSessionsStmt:         q.purgeSessionsStmt,
+		raiseCounterStmt:          q.raiseCounterStmt,
+		relationStmt:              q.relationStmt,
+		revokeStmt:                q.revokeStmt,
+		saveAppStmt:               q.saveAppStmt,
+		saveApplicationStmt:       q.saveApplicationStmt,
+		saveCustomStmt:            q.saveCustomStmt,
+		saveFriendStmt:            q.saveFriendStmt,
+		saveFriendGroupStmt:       q.saveFriendGroupStmt,
+		saveMarkStmt:              q.saveMarkStmt,
+		saveProfileValueStmt:      q.saveProfileValueStmt,
+		secretStmt:                q.secretStmt,
+		seeApplicationsStmt:       q.seeApplicationsStmt,
+		sessionsStmt:              q.sessionsStmt,
+		setBannedStmt:             q.setBannedStmt,
+		setDeletedStmt:            q.setDeletedStmt,
+		trimApplicationsStmt:      q.trimApplicationsStmt,
+		unwatchStmt:               q.unwatchStmt,
+		userStmt:                  q.userStmt,
+		watchStmt:                 q.watchStmt,
+		watchingStmt:              q.watchingStmt,
 	}
 }
