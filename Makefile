@@ -78,7 +78,7 @@ clean: ## Remove what was built and installed here; never porchlight-data
 
 # The parts of the above.
 
-.PHONY: _test _gofmt _web _npm _sdk _postgres
+.PHONY: _test _gofmt _web _npm _gen _dist _sdk _postgres
 
 # Last come the Go suites: their closing lines tell a reader of the log's end that tests ran.
 _test:
@@ -96,12 +96,19 @@ _gofmt:
 _npm:
 	@for lock in web/package-lock.json examples/*/package-lock.json; do scripts/npm.sh "$$(dirname "$$lock")"; done
 
-_web: _npm
+# What the TypeScript SDK takes from the server's source. Not committed: it is made wherever it is needed.
+_gen:
+	@CGO_ENABLED=0 go run ./internal/wire/tsgen web/sdk/src
+
+_web: _npm _gen
 	@npm --prefix web run --silent check
 
 # The server's suites run on PostgreSQL where its address is set, and on SQLite with all the others.
 _postgres:
 	@scripts/postgres.sh go test -timeout 8m ./internal/store ./internal/server
 
-_sdk: build _npm
+_dist: _npm _gen
+	@npm --prefix web run --silent build
+
+_sdk: build _dist
 	@$(loopback) npm --prefix web test

@@ -1,9 +1,11 @@
-// Runs the official SDK in Node as it comes from the registry: compiled once, evaluated once for each device, because
-// it keeps one instance per application and evaluation. All it gets from us is what a browser has and Node 20 lacks, a
-// WebSocket; and its timers and its log pass through our hands, so that a device can be switched off.
+// Runs an SDK in Node as it comes from the registry: compiled once, evaluated once for each device, because it keeps one
+// instance per application and evaluation. All it gets from us is what a browser has and Node 20 lacks, a WebSocket; and
+// its timers and its log pass through our hands, so that a device can be switched off. Which SDK says the variable
+// PORCHLIGHT_SDK: official, the one that applications have, unmodified, or ours.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { compileFunction } from "node:vm";
 import type TencentCloudChat from "@tencentcloud/chat";
 import type { ChatSDK } from "@tencentcloud/chat";
@@ -72,7 +74,15 @@ export interface Evaluation {
   crash(): Promise<void>;
 }
 
-const bundle = createRequire(import.meta.url).resolve("@tencentcloud/chat");
+export type Which = "official" | "ours";
+
+/** Which SDK the suite runs on. */
+export const which: Which = process.env["PORCHLIGHT_SDK"] === "ours" ? "ours" : "official";
+
+const bundle =
+  which === "ours"
+    ? fileURLToPath(new URL("../../sdk/dist/index.cjs", import.meta.url))
+    : createRequire(import.meta.url).resolve("@tencentcloud/chat");
 const given = ["WebSocket", "XMLHttpRequest", "console", "setTimeout", "setInterval"] as const;
 // Newer Nodes have some of these; the SDK must find none of them, or it looks for more of a browser.
 const withheld = ["window", "self", "document", "navigator", "Worker", "fetch", "localStorage"] as const;
