@@ -24,7 +24,8 @@ run: ## Build, then start a server for development and an example on it, until C
 	@scripts/run.sh
 
 .PHONY: build
-build: ## Build bin/porchlight, one static binary
+build: ## Build bin/porchlight, one static binary, with the demo in it where Node is there
+	@if ! $(has) web || ! $(MAKE) -s _dist; then echo "LEFT OUT: the demo, for its page could not be built. The server does without it."; fi
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/porchlight ./cmd/porchlight
 
 .PHONY: setup
@@ -74,7 +75,7 @@ fmt: ## Format the Go and TypeScript files
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; never porchlight-data
-	@rm -rf bin web/node_modules web/*/node_modules examples/*/node_modules
+	@rm -rf bin internal/console/demo/dist/chat.js web/*/dist web/sdk/src/*.gen.ts web/node_modules web/*/node_modules examples/*/node_modules
 
 # The parts of the above.
 
@@ -109,6 +110,7 @@ _postgres:
 
 _dist: _npm _gen
 	@npm --prefix web run --silent build
+	@cp web/sdk/dist/index.js internal/console/demo/dist/chat.js
 
-_sdk: build _dist
+_sdk: build
 	@$(loopback) npm --prefix web test

@@ -79,10 +79,15 @@ export type Which = "official" | "ours";
 /** Which SDK the suite runs on. */
 export const which: Which = process.env["PORCHLIGHT_SDK"] === "ours" ? "ours" : "official";
 
-const bundle =
-  which === "ours"
-    ? fileURLToPath(new URL("../../sdk/dist/index.cjs", import.meta.url))
-    : createRequire(import.meta.url).resolve("@tencentcloud/chat");
+const built = (name: string) => fileURLToPath(new URL(`../../sdk/dist/${name}`, import.meta.url));
+
+/** Our SDK as a script tag loads it. */
+export const ourScript = built("porchlight-chat.iife.js");
+
+const bundles: Record<Which, string> = {
+  ours: built("index.cjs"),
+  official: createRequire(import.meta.url).resolve("@tencentcloud/chat"),
+};
 const given = ["WebSocket", "XMLHttpRequest", "console", "setTimeout", "setInterval"] as const;
 // Newer Nodes have some of these; the SDK must find none of them, or it looks for more of a browser.
 const withheld = ["window", "self", "document", "navigator", "Worker", "fetch", "localStorage"] as const;
@@ -92,18 +97,19 @@ const withheld = ["window", "self", "document", "navigator", "Worker", "fetch", 
 const socketOptions = { allowSynchronousEvents: false, closeTimeout: 1_000 };
 
 type BundleFunction = (this: unknown, ...values: unknown[]) => void;
-let compiled: BundleFunction | undefined;
+const compiled = new Map<Which, BundleFunction>();
 
-function compile(): BundleFunction {
-  compiled ??= compileFunction(
-    readFileSync(bundle, "utf8"),
-    ["module", "exports", "require", ...given, ...withheld],
-    { filename: bundle },
-  ) as BundleFunction;
-  return compiled;
+function compile(name: Which): BundleFunction {
+  const known = compiled.get(name);
+  if (known !== undefined) return known;
+  const filename = bundles[name];
+  const parameters = ["module", "exports", "require", ...given, ...withheld];
+  const made = compileFunction(readFileSync(filename, "utf8"), parameters, { filename }) as BundleFunction;
+  compiled.set(name, made);
+  return made;
 }
 
-export function evaluate(surroundings: Surroundings): Evaluation {
+export function evaluate(surroundings: Surroundings, name: Which = which): Evaluation {
   assertLoopbackOnly();
   const sockets = new Set<RecordedSocket>();
   const timers = new Timers();
@@ -123,7 +129,7 @@ export function evaluate(surroundings: Surroundings): Evaluation {
   const noRequire = () => {
     throw new Error("the bundle requires nothing");
   };
-  compile().call(module.exports, module, module.exports, noRequire, ...given.map((name) => values[name]));
+  compile(name).call(module.exports, module, module.exports, noRequire, ...given.map((name) => values[name]));
   const leave = async (end: (socket: RecordedSocket) => Promise<void>) => {
     timers.stop();
     await Promise.all([...sockets].map(end));

@@ -18,8 +18,9 @@ import { callsWindowMS, maxSubscribed } from "./wire.gen.ts";
 export const lingerMS = 2_000;
 /** So often everything watched is subscribed and asked for anew, as the list is the account's and other devices change it. */
 export const auditMS = 300_000;
-/** After so long users are asked for again of whom the server said nothing. */
-export const failedAgainMS = 15_000;
+/** After so long users are asked for again of whom the server said nothing; each time twice as long, up to the most. */
+export const failedAgainMS = 1_000;
+export const failedAgainMostMS = 30_000;
 
 const transient = new Set<number>([
   LocalCode.timeout,
@@ -54,6 +55,7 @@ export class Watches {
   #of = ""; // whose view `current` is
   #round: Promise<void> | undefined;
   #dirty = false;
+  #failedAgain = failedAgainMS;
   #timer: { at: number; handle: ReturnType<typeof setTimeout> } | undefined;
   #audit: ReturnType<typeof setTimeout> | undefined;
 
@@ -79,6 +81,7 @@ export class Watches {
     }
     this.#watches.add(watch);
     for (const userID of userIDs) this.#counts.set(userID, (this.#counts.get(userID) ?? 0) + 1);
+    this.#failedAgain = failedAgainMS;
     if (this.#audit === undefined) this.#auditLater();
     queueMicrotask(() => this.#sync());
   }
@@ -166,6 +169,9 @@ export class Watches {
       this.told(status.own);
     }
     for (const userID of fresh) this.#fresh.add(userID);
+    if (fresh.some((userID) => this.failed.has(userID))) {
+      this.#failedAgain = Math.min(2 * this.#failedAgain, failedAgainMostMS);
+    }
     const calls = [
       ...chunks(fresh, status.most.subscribe).map(async (part) => {
         const { data } = await status.subscribe(part);
@@ -195,14 +201,14 @@ export class Watches {
   }
 
   #failures(list: readonly StatusFailure[]): void {
-    for (const failure of list) {
-      if (!this.#counts.has(failure.userID)) continue;
+    const mine = list.filter(({ userID }) => this.#counts.has(userID));
+    for (const failure of mine) {
       this.failed.set(failure.userID, failure);
       this.#subscribed.delete(failure.userID);
       this.#fresh.delete(failure.userID);
       this.#changed(failure.userID);
-      this.#later(failedAgainMS);
     }
+    if (mine.length > 0) this.#later(this.#failedAgain);
   }
 
   /** A round has failed: what can pass is tried again, a session that is over is waited for, all else ends the watches. */
