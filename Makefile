@@ -52,6 +52,10 @@ test: ## All that CI asks for: check, every suite with -race, the official SDK, 
 generate: ## Make anew what is generated and committed: the store's queries
 	@cd internal/store && CGO_ENABLED=0 go tool -modfile=$(CURDIR)/tools.mod sqlc generate
 
+.PHONY: site
+site: _npm _gen ## Build the documentation as a site, in web/site/dist, and follow its links
+	@npm --prefix web run --silent site
+
 .PHONY: soak
 soak: setup ## The long runs: each fuzz target for SOAK_TIME (10m)
 	@$(step) 'soak: each fuzz target for $(SOAK_TIME)' scripts/fuzz.sh $(SOAK_TIME)
@@ -84,7 +88,8 @@ clean: ## Remove what was built and installed here; never porchlight-data
 # Last come the Go suites: their closing lines tell a reader of the log's end that tests ran.
 _test:
 	@$(MAKE) -s check
-	@if $(has) web && $(has) loopback; then $(step) 'the official SDK against the server' $(MAKE) -s _sdk; fi
+	@if $(has) web && $(has) loopback; then $(step) 'the official SDK and ours against the server' $(MAKE) -s _sdk; fi
+	@if $(has) web; then $(step) 'the documentation as a site' $(MAKE) -s site; fi
 	@if $(has) postgres; then $(step) 'the store and the server on PostgreSQL' $(MAKE) -s _postgres; fi
 	@if $(has) race; then $(step) 'every suite, with the race detector' go test -race -timeout 8m ./...; \
 		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi

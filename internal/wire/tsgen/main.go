@@ -27,7 +27,7 @@ func main() {
 
 // write makes both files in dir, reading the source from the current directory.
 func write(dir string) error {
-	commands, err := constants(filepath.Join("internal", "wire", "commands.go"), func(name string) bool { return true })
+	commands, err := constants(filepath.Join("internal", "wire", "commands.go"), func(string) bool { return true })
 	if err != nil {
 		return err
 	}

@@ -39,8 +39,16 @@ var limits = []struct {
 
 // bodies are the shapes that the SDK reads or writes.
 var bodies = []any{
-	wire.Answer{}, wire.LoggedIn{}, wire.SetStatus{}, wire.Targets{}, wire.StatusItem{}, wire.FailedItem{},
-	wire.Statuses{}, wire.Failures{}, wire.Abilitied{}, wire.Config{},
+	wire.Answer{},
+	wire.LoggedIn{},
+	wire.SetStatus{},
+	wire.Targets{},
+	wire.StatusItem{},
+	wire.FailedItem{},
+	wire.Statuses{},
+	wire.Failures{},
+	wire.Abilitied{},
+	wire.Config{},
 }
 
 func isCode(name string) bool { return strings.HasPrefix(name, "Code") }
