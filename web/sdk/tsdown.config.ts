@@ -6,6 +6,7 @@ const shared = {
   minify: true,
   sourcemap: true,
   clean: false,
+  inputOptions: { checks: { pluginTimings: false } },
 } as const;
 
 export default defineConfig([
