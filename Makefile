@@ -24,7 +24,8 @@ run: ## Build, then start a server for development and an example on it, until C
 	@scripts/run.sh
 
 .PHONY: build
-build: ## Build bin/porchlight, one static binary
+build: ## Build bin/porchlight, one static binary, with the demo in it where Node is there
+	@if ! $(has) web || ! $(MAKE) -s _dist; then echo "LEFT OUT: the demo, for its page could not be built. The server does without it."; fi
 	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(version)' -o bin/porchlight ./cmd/porchlight
 
 .PHONY: setup
@@ -51,6 +52,10 @@ test: ## All that CI asks for: check, every suite with -race, the official SDK, 
 generate: ## Make anew what is generated and committed: the store's queries
 	@cd internal/store && CGO_ENABLED=0 go tool -modfile=$(CURDIR)/tools.mod sqlc generate
 
+.PHONY: site
+site: _npm _gen ## Build the documentation as a site, in web/site/dist, and follow its links
+	@npm --prefix web run --silent site
+
 .PHONY: soak
 soak: setup ## The long runs: each fuzz target for SOAK_TIME (10m)
 	@$(step) 'soak: each fuzz target for $(SOAK_TIME)' scripts/fuzz.sh $(SOAK_TIME)
@@ -74,16 +79,17 @@ fmt: ## Format the Go and TypeScript files
 
 .PHONY: clean
 clean: ## Remove what was built and installed here; never porchlight-data
-	@rm -rf bin web/node_modules web/*/node_modules examples/*/node_modules
+	@rm -rf bin internal/console/demo/dist/chat.js web/*/dist web/sdk/src/*.gen.ts web/node_modules web/*/node_modules examples/*/node_modules
 
 # The parts of the above.
 
-.PHONY: _test _gofmt _web _npm _sdk _postgres
+.PHONY: _test _gofmt _web _npm _gen _dist _sdk _postgres
 
 # Last come the Go suites: their closing lines tell a reader of the log's end that tests ran.
 _test:
 	@$(MAKE) -s check
-	@if $(has) web && $(has) loopback; then $(step) 'the official SDK against the server' $(MAKE) -s _sdk; fi
+	@if $(has) web && $(has) loopback; then $(step) 'the official SDK and ours against the server' $(MAKE) -s _sdk; fi
+	@if $(has) web; then $(step) 'the documentation as a site' $(MAKE) -s site; fi
 	@if $(has) postgres; then $(step) 'the store and the server on PostgreSQL' $(MAKE) -s _postgres; fi
 	@if $(has) race; then $(step) 'every suite, with the race detector' go test -race -timeout 8m ./...; \
 		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi
@@ -96,12 +102,20 @@ _gofmt:
 _npm:
 	@for lock in web/package-lock.json examples/*/package-lock.json; do scripts/npm.sh "$$(dirname "$$lock")"; done
 
-_web: _npm
+# What the TypeScript SDK takes from the server's source. Not committed: it is made wherever it is needed.
+_gen:
+	@CGO_ENABLED=0 go run ./internal/wire/tsgen web/sdk/src
+
+_web: _npm _gen
 	@npm --prefix web run --silent check
 
 # The server's suites run on PostgreSQL where its address is set, and on SQLite with all the others.
 _postgres:
 	@scripts/postgres.sh go test -timeout 8m ./internal/store ./internal/server
 
-_sdk: build _npm
+_dist: _npm _gen
+	@npm --prefix web run --silent build
+	@cp web/sdk/dist/index.js internal/console/demo/dist/chat.js
+
+_sdk: build
 	@$(loopback) npm --prefix web test

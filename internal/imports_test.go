@@ -96,7 +96,7 @@ func forbidden(path, imp string) string {
 		return ""
 	case to.name == "internal/testkit":
 		return "testkit is for tests alone"
-	case target != to.name && to.name != "client":
+	case target != to.name && to.name != "client" && target != "internal/console/demo":
 		return fmt.Sprintf("%s is for %s alone", target, to.name)
 	}
 	for _, name := range from.may {

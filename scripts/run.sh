@@ -62,10 +62,13 @@ for ((i = 0; i < 300; i++)); do
 done
 [ -s "$ready" ] || die 'the server was not ready in 30 s'
 
+if [ -f internal/console/demo/dist/chat.js ]; then
+	echo "Open   http://127.0.0.1:$port/demo/    two phones side by side on our SDK: set a status, pull the plug"
+fi
 if [ -z "$left_out" ]; then
 	node "$example/server.mjs" --port "$example_port" --data "$data" >/dev/null &
 	example_pid=$!
-	echo "Open   http://127.0.0.1:$example_port/    alice and bob side by side: change a status in one, see it in the other"
+	echo "Open   http://127.0.0.1:$example_port/         the same on the official SDK: an application's own page and back end"
 else
 	echo "LEFT OUT: the example, for $left_out. The server runs."
 fi

@@ -74,7 +74,8 @@ func announce(s *server.Server, cfg server.Config, out, errs io.Writer) error {
 		return err
 	}
 	_, _ = fmt.Fprintf(errs, "  application  SDKAppID %d; its secret key is in %s/dev.json\n", dev.SDKAppID, cfg.Data)
-	_, _ = fmt.Fprintf(errs, "  a UserSig    porchlight usersig -data %s alice\n\n", cfg.Data)
+	_, _ = fmt.Fprintf(errs, "  a UserSig    porchlight usersig -data %s alice\n", cfg.Data)
+	_, _ = fmt.Fprintf(errs, "  demo         %s/demo/\n\n", dev.URL)
 	_, err = out.Write(line)
 	return err
 }

@@ -2,7 +2,9 @@
 // it alone holds the secret key with which it gives each of them a UserSig. This one believes everybody, which is why
 // it listens on this machine only.
 //
-//   node server.mjs [--port 7801] [--data ../../porchlight-data] [--server URL]
+//   node server.mjs [--port 7801] [--data ../../porchlight-data] [--server URL] [--sdk FILE]
+//
+// The page runs on the official SDK, or on the one in FILE: our own's script-tag build takes its place unseen.
 //
 // The key comes from the file dev.json that `porchlight serve -dev` writes into its data directory, or from the
 // environment: PORCHLIGHT_SDKAPPID and PORCHLIGHT_SECRET_KEY, with --server.
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
     port: { type: "string", default: "7801" },
     data: { type: "string", default: here("../../porchlight-data") },
     server: { type: "string" },
+    sdk: { type: "string" },
   },
 });
 const dayS = 86_400;
@@ -30,8 +33,9 @@ const pages = {
   "/user.js": ["user.js", "text/javascript"],
   "/style.css": ["style.css", "text/css"],
 };
-// The official SDK, byte for byte as it comes from the registry.
-const sdk = createRequire(import.meta.url).resolve("@tencentcloud/chat");
+// The official SDK, byte for byte as it comes from the registry, unless another takes its place.
+const sdk = options.sdk ?? createRequire(import.meta.url).resolve("@tencentcloud/chat");
+const alias = options.sdk ? "\nglobalThis.TencentCloudChat = PorchlightChat;" : "";
 
 // What the SDK needs from a page's policy: its socket lives in a worker made from a blob, and must reach the server.
 const policy = "default-src 'self'; connect-src 'self' ws: wss:; worker-src blob:; img-src 'self' data:";
@@ -68,7 +72,7 @@ async function answer(path, query) {
     const [status, body] = await userSig(query.get("user"));
     return [status, "application/json", JSON.stringify(body)];
   }
-  if (path === "/sdk.js") return [200, "text/javascript", await readFile(sdk)];
+  if (path === "/sdk.js") return [200, "text/javascript", (await readFile(sdk, "utf8")) + alias];
   if (!Object.hasOwn(pages, path)) return [404, "text/plain", "There is no such page."];
   const [file, type] = pages[path];
   return [200, type, await readFile(here(file))];

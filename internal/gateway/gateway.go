@@ -11,8 +11,10 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -244,6 +246,23 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	return c
 }
 
+// When clients come back that do as they are told, after the server has stopped.
+const (
+	firstReturn   = 250 * time.Millisecond
+	leastSpread   = 500 * time.Millisecond
+	mostSpread    = 8 * time.Second        // with the first well within the grace for a restart
+	spreadAClient = 500 * time.Microsecond // 2,000 a second
+)
+
+// restarting gives the reason of a close as the server stops: with a time for
+// this one of so many clients to come back at. Our SDKs heed it, the official
+// one comes at once.
+func restarting(clients int) string {
+	spread := min(max(time.Duration(clients)*spreadAClient, leastSpread), mostSpread)
+	after := firstReturn + rand.N(spread) //nolint:gosec // G404: to spread, not to hide
+	return fmt.Sprintf("the server is restarting; retry-after-ms=%d", after.Milliseconds())
+}
+
 // Drain closes all connections, spread out so that their clients do not come
 // back in one instant, and waits until they are gone. Their sessions go on: who
 // is back within the grace for it was never seen to leave.
@@ -255,7 +274,7 @@ func (g *Gateway) Drain(ctx context.Context) {
 		tick := time.NewTicker(max(pace, time.Microsecond))
 		defer tick.Stop()
 		for _, c := range conns {
-			c.shut(im.CauseNode, ws.StatusGoingAway, "the server is restarting")
+			c.shut(im.CauseNode, ws.StatusGoingAway, restarting(len(conns)))
 			select {
 			case <-tick.C:
 			case <-ctx.Done():

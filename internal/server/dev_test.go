@@ -228,6 +228,29 @@ func TestWithoutDevNothingIsMade(t *testing.T) {
 	private(t, filepath.Join(dir, "operator.token"))
 }
 
+// TestDemoIsThereUnderDevAlone: it gives UserSigs to whoever asks.
+func TestDemoIsThereUnderDevAlone(t *testing.T) {
+	for dev, want := range map[int]int{withDev: http.StatusOK, withoutDev: http.StatusNotFound} {
+		s := open(t, t.TempDir(), dev)
+		run(t, s)
+		for _, ask := range []string{"GET /demo/", "POST /demo/usersig?user=alice"} {
+			method, path, _ := strings.Cut(ask, " ")
+			r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr()+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close() // nothing of it was read
+			if res.StatusCode != want {
+				t.Errorf("%s with dev %d: %s, want %d", ask, dev, res.Status, want)
+			}
+		}
+	}
+}
+
 func TestSecondServerOnADirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, withDev)

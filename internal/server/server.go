@@ -25,6 +25,7 @@ import (
 	"github.com/porchlight-im/porchlight/internal/account"
 	"github.com/porchlight-im/porchlight/internal/admin"
 	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/console/demo"
 	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/rest"
@@ -242,6 +243,9 @@ func (s *Server) servers() map[*http.Server]net.Listener {
 	mux.Handle("GET /info", s.gateway)
 	mux.HandleFunc("GET /{$}", s.front)
 	mux.HandleFunc("GET /console/", s.front)
+	if s.dev != nil {
+		mux.Handle("/demo/", demo.New(demo.Config{App: s.dev.SDKAppID, Secret: s.dev.SecretKey, Log: s.log}))
+	}
 	operator.Public(mux)
 	all := map[*http.Server]net.Listener{newHTTPServer(beside(s.rest, mux), s.log): s.listener}
 	if s.private == nil {

@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/coder/websocket"
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/testkit"
@@ -191,10 +194,24 @@ func TestWI9_ClosesAreSpreadOut(t *testing.T) {
 		if d := time.Since(at); d < 49*time.Millisecond {
 			t.Errorf("50 sockets were closed in %s", d)
 		}
+		times := map[string]bool{}
 		for _, c := range all {
 			if code := c.Closed(); code != 1001 {
 				t.Errorf("closed with %d, want 1001", code)
 			}
+			var why websocket.CloseError
+			if !errors.As(c.CloseError(), &why) {
+				t.Fatalf("closed by %v", c.CloseError())
+			}
+			text, after, _ := strings.Cut(why.Reason, "; retry-after-ms=")
+			ms, err := strconv.Atoi(after)
+			if text != "the server is restarting" || err != nil || ms < 250 || ms > 750 {
+				t.Errorf("closed for %q", why.Reason)
+			}
+			times[after] = true
+		}
+		if len(times) < 10 {
+			t.Errorf("50 clients are told to come back at %d times", len(times))
 		}
 	})
 }

@@ -21,6 +21,37 @@ type Targets struct {
 	All   int         `json:"UnsubscribeAll"`
 }
 
+// The shapes below are what clients read of the lists that this file appends by
+// hand; from them the TypeScript types are generated.
+
+// StatusItem is one entry of a list of statuses.
+type StatusItem struct {
+	User    string `json:"To_Account"`
+	Status  int    `json:"Status"`
+	Custom  []byte `json:"CustomStatus"` // encoded as base64
+	Version string `json:"Version,omitempty"`
+}
+
+// FailedItem is one entry of an ErrorList.
+type FailedItem struct {
+	User string `json:"To_Account"`
+	Code int    `json:"ErrorCode"`
+	Text string `json:"ErrorInfo"`
+}
+
+// Statuses answers [CmdGetStatus].
+type Statuses struct {
+	Answer
+	Users  []StatusItem `json:"UserStatusList"`
+	Failed []FailedItem `json:"ErrorList"`
+}
+
+// Failures answers [CmdSubscribe] and [CmdUnsubscribe].
+type Failures struct {
+	Answer
+	Failed []FailedItem `json:"ErrorList"`
+}
+
 // AppendStatuses appends the answer to [CmdGetStatus].
 func AppendStatuses(dst []byte, seq jsontext.Value, now int64, found []im.Found, failed []im.Failed) []byte {
 	dst = appendHead(dst, CmdGetStatus, seq, now)

@@ -123,6 +123,28 @@ func TestStatusesOfAQuery(t *testing.T) {
 	}
 }
 
+// TestShapesAreWhatIsAppended holds the shapes, from which the TypeScript types
+// are generated, to what is written by hand: no member more, none less.
+func TestShapesAreWhatIsAppended(t *testing.T) {
+	found := []im.Found{{User: "bob", Status: im.Status{General: im.Online, Custom: "busy"}, Version: im.Version{Epoch: 5, Seq: 6}}}
+	failed := []im.Failed{{User: "ghost", Refusal: im.Err(im.CodeNoAccount)}}
+	failures := []wire.FailedItem{{User: "ghost", Code: 70107, Text: im.CodeNoAccount.Text()}}
+	var statuses wire.Statuses
+	body(t, wire.AppendStatuses(nil, nil, 1, found, failed), &statuses)
+	want := wire.Statuses{
+		Answer: wire.OK(), Failed: failures,
+		Users: []wire.StatusItem{{User: "bob", Status: 1, Custom: []byte("busy"), Version: "5.6"}},
+	}
+	if diff := cmp.Diff(want, statuses); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	var refused wire.Failures
+	body(t, wire.AppendFailed(nil, wire.CmdSubscribe, nil, 1, failed), &refused)
+	if diff := cmp.Diff(wire.Failures{Answer: wire.OK(), Failed: failures}, refused); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestFailuresOfASubscription(t *testing.T) {
 	for _, command := range []string{wire.CmdSubscribe, wire.CmdUnsubscribe} {
 		frame := wire.AppendFailed(nil, command, jsontext.Value(`"x"`), 3, []im.Failed{

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { ourScript, which } from "./sdk.ts";
 
 const folder = fileURLToPath(new URL("../../../examples/web-status", import.meta.url));
 const startLimitMS = 20_000;
@@ -23,6 +24,7 @@ export class Example {
       throw new Error("the example's packages are missing: npm ci --prefix examples/web-status");
     }
     const args = ["server.mjs", "--port", "0", "--data", data, ...(ws === undefined ? [] : ["--server", ws])];
+    if (which === "ours") args.push("--sdk", ourScript);
     const child = spawn(process.execPath, args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     return new Example(await urlOf(child), child);
   }

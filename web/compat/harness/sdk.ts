@@ -1,9 +1,11 @@
-// Runs the official SDK in Node as it comes from the registry: compiled once, evaluated once for each device, because
-// it keeps one instance per application and evaluation. All it gets from us is what a browser has and Node 20 lacks, a
-// WebSocket; and its timers and its log pass through our hands, so that a device can be switched off.
+// Runs an SDK in Node as it comes from the registry: compiled once, evaluated once for each device, because it keeps one
+// instance per application and evaluation. All it gets from us is what a browser has and Node 20 lacks, a WebSocket; and
+// its timers and its log pass through our hands, so that a device can be switched off. Which SDK says the variable
+// PORCHLIGHT_SDK: official, the one that applications have, unmodified, or ours.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { compileFunction } from "node:vm";
 import type TencentCloudChat from "@tencentcloud/chat";
 import type { ChatSDK } from "@tencentcloud/chat";
@@ -72,7 +74,20 @@ export interface Evaluation {
   crash(): Promise<void>;
 }
 
-const bundle = createRequire(import.meta.url).resolve("@tencentcloud/chat");
+export type Which = "official" | "ours";
+
+/** Which SDK the suite runs on. */
+export const which: Which = process.env["PORCHLIGHT_SDK"] === "ours" ? "ours" : "official";
+
+const built = (name: string) => fileURLToPath(new URL(`../../sdk/dist/${name}`, import.meta.url));
+
+/** Our SDK as a script tag loads it. */
+export const ourScript = built("porchlight-chat.iife.js");
+
+const bundles: Record<Which, string> = {
+  ours: built("index.cjs"),
+  official: createRequire(import.meta.url).resolve("@tencentcloud/chat"),
+};
 const given = ["WebSocket", "XMLHttpRequest", "console", "setTimeout", "setInterval"] as const;
 // Newer Nodes have some of these; the SDK must find none of them, or it looks for more of a browser.
 const withheld = ["window", "self", "document", "navigator", "Worker", "fetch", "localStorage"] as const;
@@ -82,18 +97,19 @@ const withheld = ["window", "self", "document", "navigator", "Worker", "fetch", 
 const socketOptions = { allowSynchronousEvents: false, closeTimeout: 1_000 };
 
 type BundleFunction = (this: unknown, ...values: unknown[]) => void;
-let compiled: BundleFunction | undefined;
+const compiled = new Map<Which, BundleFunction>();
 
-function compile(): BundleFunction {
-  compiled ??= compileFunction(
-    readFileSync(bundle, "utf8"),
-    ["module", "exports", "require", ...given, ...withheld],
-    { filename: bundle },
-  ) as BundleFunction;
-  return compiled;
+function compile(name: Which): BundleFunction {
+  const known = compiled.get(name);
+  if (known !== undefined) return known;
+  const filename = bundles[name];
+  const parameters = ["module", "exports", "require", ...given, ...withheld];
+  const made = compileFunction(readFileSync(filename, "utf8"), parameters, { filename }) as BundleFunction;
+  compiled.set(name, made);
+  return made;
 }
 
-export function evaluate(surroundings: Surroundings): Evaluation {
+export function evaluate(surroundings: Surroundings, name: Which = which): Evaluation {
   assertLoopbackOnly();
   const sockets = new Set<RecordedSocket>();
   const timers = new Timers();
@@ -113,7 +129,7 @@ export function evaluate(surroundings: Surroundings): Evaluation {
   const noRequire = () => {
     throw new Error("the bundle requires nothing");
   };
-  compile().call(module.exports, module, module.exports, noRequire, ...given.map((name) => values[name]));
+  compile(name).call(module.exports, module, module.exports, noRequire, ...given.map((name) => values[name]));
   const leave = async (end: (socket: RecordedSocket) => Promise<void>) => {
     timers.stop();
     await Promise.all([...sockets].map(end));

@@ -1,0 +1,4 @@
+import theme from "vitepress/theme";
+import "./lamp.css";
+
+export default theme;
