@@ -46,6 +46,9 @@ type config struct {
 	StormChanges bool          // Changes go on meanwhile
 	ReturnDelay  time.Duration // who was cut returns within it, at random
 
+	REST  string // the command of the REST API to call, in place of sessions
+	Asked int    // accounts in each such call
+
 	Settings string   // the command line, without the secret
 	Compare  []string // two reports to compare, in place of a run
 }
@@ -114,6 +117,8 @@ func (c *commandLine) declareLoads() {
 	f.IntVar(&c.Storm, "storm", 0, "`sessions` whose sockets are cut at one moment, without a close frame, and which return")
 	f.IntVar(&c.Storms, "storms", 1, "how often that happens")
 	f.BoolVar(&c.StormChanges, "storm-changes", false, "who is connected goes on with -changes or -deliveries during a storm")
+	f.StringVar(&c.REST, "rest", "", "after importing -n accounts call this `command` of the REST API on -inflight connections for -for")
+	f.IntVar(&c.Asked, "accounts", 1, "accounts in each call of -rest")
 	f.DurationVar(&c.ReturnDelay, "return-delay", 0, "returns are spread over it at random; the server's grace is 5s by default")
 }
 
@@ -226,6 +231,8 @@ func (c *config) check() error {
 		return errors.New("-users takes 1 to 20 letters, digits, _ and -")
 	case c.PerProc < 1:
 		return errors.New("-per-process is at least 1")
+	case c.REST != "":
+		return c.checkREST()
 	}
 	return c.checkLoads()
 }

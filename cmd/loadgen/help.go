@@ -24,6 +24,9 @@ Status changes, paced evenly; each is told to the 20 who watch. The time from se
     loadgen -dev /tmp/x -n 5000 -watch 20 -deliveries 5000 -storm 2000 -storms 3 -storm-changes -return-delay 2s
 All leave and log in anew, with their lists of 20 stored:
     loadgen -dev /tmp/x -n 5000 -watch 20 -relogin
+A back end asks for the status of 500 of 100,000 accounts, 20 times a second, and of one, as often as it can:
+    loadgen -dev /tmp/x -n 100000 -rest openim/query_online_status -accounts 500 -rate 20 -for 20s -pid $!
+    loadgen -dev /tmp/x -n 100000 -rest openim/query_online_status -inflight 16 -for 20s -pid $!
 Before and after a change of the server, from reports made with -json:
     loadgen -compare before.json after.json
 

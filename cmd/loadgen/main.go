@@ -13,7 +13,7 @@
 // ([worker]), each a process with an event loop over its sockets ([swarm]). A new
 // kind of load is a new phase: a script of requests for each session, or a rule
 // for what is done when. What the sessions are told meanwhile is judged by a
-// [ledger].
+// [ledger]. With -rest it calls the REST API instead, as a back end does.
 package main
 
 import (
@@ -72,10 +72,15 @@ type written interface {
 // act does what was asked for and writes its report.
 func act(ctx context.Context, cfg config, stdout, stderr io.Writer) (good bool, err error) {
 	var outcome written
-	if len(cfg.Compare) > 0 {
+	switch {
+	case len(cfg.Compare) > 0:
 		good = true
 		outcome, err = compareFiles(cfg.Compare)
-	} else {
+	case cfg.REST != "":
+		var rep *restReport
+		rep, err = rest(ctx, cfg, stderr)
+		outcome, good = rep, err == nil && rep.Good
+	default:
 		var rep *report
 		rep, err = load(ctx, cfg, stderr)
 		outcome, good = rep, err == nil && rep.Good
