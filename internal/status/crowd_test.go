@@ -37,6 +37,71 @@ func TestST30_LimitHoldsUnderConcurrency(t *testing.T) {
 	}
 }
 
+// forgettingOut is a connection that keeps what it is to forget.
+type forgettingOut struct {
+	fakeOut
+	forgot []im.UserID
+}
+
+func (o *forgettingOut) Forget(users []im.UserID) { o.forgot = append(o.forgot, users...) }
+
+// Whoever leaves a list, by whatever call, is dropped from what waits to be
+// written to every connection of the account.
+func TestST8_NothingWaitsAfterAnUnsubscribe(t *testing.T) {
+	world(t, func(t *testing.T, _ *fakeStore, e *Engine) {
+		outs := [2]*forgettingOut{{}, {}}
+		for i, out := range outs {
+			l := Login{User: key("alice"), Policy: multi, Expires: 1 << 40, Out: out}
+			if _, err := e.Login(t.Context(), l, im.InstID(i+1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"a", "b", "c", "d"}, 4); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"e"}, 4); err != nil { // a makes room
+			t.Fatal(err)
+		}
+		if _, err := e.Unsubscribe(t.Context(), key("alice"), []im.UserID{"b", "x"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.UnsubscribeAll(t.Context(), key("alice")); err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range outs {
+			if got := fmt.Sprint(out.forgot); got != "[a b c d e]" {
+				t.Errorf("it is to forget %s", got)
+			}
+		}
+	})
+}
+
+// Who leaves and is forgotten comes back with a higher version all the same.
+func TestST13_ForgottenUsersVersionsRise(t *testing.T) {
+	world(t, func(t *testing.T, _ *fakeStore, e *Engine) {
+		version := func() im.Version {
+			found, _, err := e.Status(t.Context(), 1, []im.UserID{"bob"})
+			if err != nil || len(found) != 1 {
+				t.Fatal(found, err)
+			}
+			return found[0].Version
+		}
+		var last im.Version
+		for i := range 3 {
+			at, _ := login(t, e, "bob", im.InstID(i+1), im.Web)
+			say(t, e, "bob", "here")
+			here := version()
+			if err := e.End(t.Context(), at.Session, im.CauseLogout); err != nil {
+				t.Fatal(err)
+			}
+			if gone := version(); !last.Less(here) || gone.Less(here) || e.Stats().Users != 0 {
+				t.Errorf("%v, then %v and %v with %d users in memory", last, here, gone, e.Stats().Users)
+			}
+			last = here
+		}
+	})
+}
+
 // crowd makes an engine with one user and so many who watch the user, each with
 // one connection, which is shared.
 func crowd(tb testing.TB, watchers int) (e *Engine, shared *countingOut) {

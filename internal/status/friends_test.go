@@ -235,6 +235,7 @@ func TestST15_FriendsAtAReturn(t *testing.T) {
 		c.befriend("alice", "bob", "carol")
 		at, _ := login(t, e, "alice", 1, im.Web)
 		login(t, e, "carol", 3, im.Web)
+		subscribeTo(t, e, "alice", "bob") // which makes no second item
 		time.Sleep(time.Second)
 		e.Leave(key("alice"), 1, at.Link, im.CauseBreak, e.Now())
 		login(t, e, "bob", 2, im.Web)
