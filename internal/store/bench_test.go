@@ -97,3 +97,28 @@ func BenchmarkUser(b *testing.B) {
 		}
 	})
 }
+
+// Two users become friends, one of them of 2,000 in all, from many connections:
+// both entries, the figures of both, and what decides about it.
+func BenchmarkBefriend(b *testing.B) {
+	s := openBench(b)
+	const users = 2000
+	var n atomic.Int64
+	b.SetParallelism(256)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := n.Add(1)
+			u, v := im.UserID(fmt.Sprint("u", i%users)), im.UserID(fmt.Sprint("v", i))
+			q := im.RelationQuery{User: im.UserKey{App: testApp, User: u}, Others: []im.UserID{v}}
+			err := s.Relate(b.Context(), q, func(im.Relations) im.RelationChange {
+				return im.RelationChange{Add: []im.OwnedFriend{
+					owned(u, im.FriendEntry{User: v, Source: "Web"}), owned(v, im.FriendEntry{User: u, Source: "Web"}),
+				}}
+			})
+			if err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

@@ -37,8 +37,8 @@ func TestMain(m *testing.M) {
 
 const crashWriters = 16
 
-// crashChild runs writers that print each op as soon as it is acknowledged: "a"
-// a change of the writer's application, "o" a login, "c" its logout, "k" a ban,
+// crashChild runs writers that print each op as soon as it is acknowledged: "f"
+// a friendship, "a" a change of the writer's application, "o" a login, "c" its logout, "k" a ban,
 // and the name of the round.
 func crashChild(where string) error {
 	var cycle int
@@ -88,7 +88,11 @@ func (r crashRound) app() im.AppRow {
 
 // crashOps writes what must be there together or not at all.
 func crashOps(ctx context.Context, s *store.Store, r crashRound) error {
+	if err := crashBefriend(ctx, s, r); err != nil {
+		return err
+	}
 	row := r.app()
+	fmt.Printf("f %s\n", row.Name)
 	if err := s.SaveApp(ctx, row, im.AuditRow{Action: "app.change", Detail: row.Name}); err != nil {
 		return err
 	}
@@ -184,6 +188,7 @@ func checkCrashed(t *testing.T, p place, cycle int, acked map[im.UserID]string) 
 	}
 	told := crashTold(t, s)
 	checkCrashedApps(t, s, told)
+	checkCrashedHubs(t, s, cycle)
 	var calls sync.WaitGroup
 	for w := range crashWriters {
 		calls.Go(func() {
@@ -233,17 +238,17 @@ func checkCrashedApps(t *testing.T, s *store.Store, told map[string]bool) {
 	}
 }
 
-// crashState gives what is there of a round: "" or "a" for its change of the
-// application, then nothing, "o", "oc" or "ok" for its user.
+// crashState gives what is there of a round: "" or "f" for its friendship, then
+// "" or "a" for its change of the application, then nothing, "o", "oc" or "ok" for its user.
 func crashState(t *testing.T, s *store.Store, id im.UserID, told map[string]bool) string {
 	u, err := s.User(t.Context(), im.UserKey{App: testApp, User: id})
 	if err != nil {
 		t.Error(err)
 		return ""
 	}
-	changed := ""
+	changed := crashFriends(t, s, id)
 	if told["app.change "+string(id)] {
-		changed = "a"
+		changed += "a"
 	}
 	session := login(im.UserKey{}, 1, im.Web, 1000).Session
 	closed := im.UserRow{Found: true, TinyID: u.TinyID, LastPresence: 2000, Sessions: []im.SessionRow{session}}
