@@ -8,6 +8,7 @@ package account
 import (
 	"context"
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 
@@ -189,11 +190,23 @@ func (d *Directory) Import(ctx context.Context, i im.Import) (failed []im.Failed
 		return failed, nil
 	}
 	i.Accounts = good
+	orders := make([]uint64, len(good))
+	for n, row := range good {
+		_, orders[n] = d.knows(im.UserKey{App: i.App, User: row.User})
+	}
 	keptOut, err := d.store.Import(ctx, i)
+	if err != nil {
+		return nil, err
+	}
 	for _, u := range keptOut {
 		failed = append(failed, im.Failed{User: u, Refusal: im.Err(im.CodeKeptOut)})
 	}
-	return failed, err
+	for n, row := range good {
+		if !slices.Contains(keptOut, row.User) {
+			d.learnSince(im.UserKey{App: i.App, User: row.User}, orders[n])
+		}
+	}
+	return failed, nil
 }
 
 // importable says why an account cannot be imported, or nil.

@@ -21,6 +21,9 @@ type store struct {
 	asked []im.UserKey
 	calls int
 	err   error
+
+	standing im.Standing
+	during   func() // called while something is asked, after it was looked up
 }
 
 func newStore(keys ...im.UserKey) *store {
@@ -50,16 +53,35 @@ func (s *store) Accounts(_ context.Context, app im.AppID, users []im.UserID) (ma
 	return found, nil
 }
 
-// Standing says that nothing was ordered about anybody.
+// Standing gives the same for everybody.
 func (s *store) Standing(context.Context, im.UserKey) (im.Standing, error) {
-	return im.Standing{}, s.err
+	s.mu.Lock()
+	s.calls++
+	found := s.standing
+	s.mu.Unlock()
+	if s.during != nil {
+		s.during()
+	}
+	return found, s.err
 }
 
 // Revoke carries out nothing.
 func (s *store) Revoke(context.Context, im.Order) error { return s.err }
 
-// Import keeps nobody out.
-func (s *store) Import(context.Context, im.Import) ([]im.UserID, error) { return nil, nil }
+// Import makes those who are not called late, whom it keeps out.
+func (s *store) Import(_ context.Context, i im.Import) (keptOut []im.UserID, err error) {
+	for _, row := range i.Accounts {
+		if row.User == "late" {
+			keptOut = append(keptOut, row.User)
+			continue
+		}
+		s.add(im.UserKey{App: i.App, User: row.User})
+	}
+	if s.during != nil {
+		s.during()
+	}
+	return keptOut, s.err
+}
 
 func (s *store) add(k im.UserKey) {
 	s.mu.Lock()
@@ -269,4 +291,75 @@ func TestManyAskAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestRE3_StandingIsRememberedUntilAnOrder(t *testing.T) {
+	s := newStore()
+	d := account.New(s)
+	standing := func(want im.Standing, calls int) {
+		t.Helper()
+		s.calls = 0
+		got, err := d.Standing(t.Context(), key(1, "alice"))
+		if err != nil || got != want || s.calls != calls {
+			t.Errorf("%+v, %v with %d calls of the store; want %+v with %d", got, err, s.calls, want, calls)
+		}
+	}
+	standing(im.Standing{}, 1)
+	standing(im.Standing{}, 0)
+	s.standing = im.Standing{RevokedBefore: 7, Banned: true}
+	s.err = errors.New("unknown outcome")
+	if err := d.Revoke(t.Context(), im.Order{User: key(1, "alice")}); err == nil {
+		t.Error("an order that fails is said to be carried out")
+	}
+	s.err = nil
+	standing(s.standing, 1) // it may have been carried out
+	standing(s.standing, 0)
+
+	// What was read before an order that came meanwhile is not remembered.
+	s.standing = im.Standing{}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(d.Revoke(t.Context(), im.Order{User: key(1, "alice")}))
+	s.during = func() {
+		s.during, s.standing = nil, im.Standing{RevokedBefore: 9}
+		must(d.Revoke(t.Context(), im.Order{User: key(1, "alice")}))
+	}
+	standing(im.Standing{}, 1)
+	standing(im.Standing{RevokedBefore: 9}, 1)
+}
+
+func TestAC1_ImportedAccountsAreKnownUnlessDeletedMeanwhile(t *testing.T) {
+	s := newStore()
+	d := account.New(s)
+	imports := func(users ...im.UserID) []im.Failed {
+		t.Helper()
+		var rows []im.ImportRow
+		for _, u := range users {
+			rows = append(rows, im.ImportRow{User: u})
+		}
+		failed, err := d.Import(t.Context(), im.Import{App: 1, Accounts: rows})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return failed
+	}
+	if failed := imports("alice", "late", "@RBT#x", "a b"); len(failed) != 3 || failed[2].User != "late" || failed[2].Refusal.Code != im.CodeKeptOut {
+		t.Errorf("left out: %v", failed)
+	}
+	s.calls = 0
+	if !exist(t, d, 1, "alice")[0] || s.calls != 0 {
+		t.Errorf("the store is asked %d times after who was imported", s.calls)
+	}
+	s.during = func() {
+		s.during = nil
+		delete(s.has, key(1, "bob"))
+		_ = d.Revoke(t.Context(), im.Order{User: key(1, "bob"), Delete: true})
+	}
+	imports("bob")
+	if exist(t, d, 1, "bob")[0] {
+		t.Error("who was deleted meanwhile is known")
+	}
 }

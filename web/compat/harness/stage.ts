@@ -2,6 +2,7 @@
 // devices leave and none has anything to complain of.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import { Backend } from "./backend.ts";
 import { Device, type DeviceOptions } from "./device.ts";
 import { Operator } from "./operator.ts";
 import { Server, type Settings } from "./server.ts";
@@ -22,6 +23,11 @@ export class Stage {
   /** Who gives orders to the server. */
   get operator(): Operator {
     return new Operator(this.server);
+  }
+
+  /** The back end of the application that -dev makes. */
+  get backend(): Backend {
+    return new Backend(this.server.ready);
   }
 
   /** A user ID that no other test of the file uses. */
