@@ -37,13 +37,37 @@ func PostgresAt(t testing.TB, address string) string {
 	if err != nil {
 		t.Fatalf("%s: %v", postgresEnv, err)
 	}
-	schema := "test_" + strings.ToLower(rand.Text())
+	query := u.Query()
+	query.Del("search_path")
+	u.RawQuery = query.Encode()
+	address, schema := u.String(), "test_"+strings.ToLower(rand.Text())
 	execAt(t, address, "CREATE SCHEMA "+schema)
 	t.Cleanup(func() { execAt(t, address, "DROP SCHEMA "+schema+" CASCADE") })
-	query := u.Query()
 	query.Set("search_path", schema)
 	u.RawQuery = query.Encode()
 	return u.String()
+}
+
+// copyPostgres gives the address of another schema with what that one holds
+// now, which is what a crash at this moment would leave.
+func copyPostgres(t testing.TB, address string) string {
+	t.Helper()
+	another := PostgresAt(t, address)
+	execAt(t, address, `DO $$ DECLARE name text; BEGIN
+		FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() LOOP
+			EXECUTE format('CREATE TABLE `+schemaOf(t, another)+`.%I (LIKE %I INCLUDING ALL)', name, name);
+			EXECUTE format('INSERT INTO `+schemaOf(t, another)+`.%I SELECT * FROM %I', name, name);
+		END LOOP; END $$`)
+	return another
+}
+
+func schemaOf(t testing.TB, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Query().Get("search_path")
 }
 
 // execAt runs one statement on a connection of its own: the test may be in a

@@ -203,6 +203,10 @@ func (s *Server) CrashFor(down time.Duration) {
 			s.t.Fatal(err)
 		}
 	}
+	if s.dsn != "" {
+		s.dsn = copyPostgres(s.t, s.dsn)
+		s.sets = append(s.sets, "store.dsn="+s.dsn)
+	}
 	s.Stop() // what it still writes is not seen again
 	s.data = data
 	time.Sleep(down)
