@@ -21,8 +21,10 @@ import type { Wire } from "../harness/wire.ts";
 
 const s = stage();
 const idle = createClient({ SDKAppID: 1, proxyServer: "ws://nowhere", WebSocket });
-const everyMethod = Object.getOwnPropertyNames(Object.getPrototypeOf(idle))
-  .filter((name) => name !== "constructor")
+const whole = Object.getPrototypeOf(idle);
+const everyMethod = [whole, Object.getPrototypeOf(whole)]
+  .flatMap((part) => Object.getOwnPropertyNames(part))
+  .filter((name) => name !== "constructor" && name !== "extend") // which is for subclasses
   .sort();
 
 function client(ws = s.server.ready.ws): Chat {

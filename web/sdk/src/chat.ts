@@ -1,18 +1,18 @@
 // The whole client: login and status, and the people whom a user knows.
 
 import { type ChatOptions, makers, StatusChat } from "./client.ts";
-import {
-  type AddFriendOptions,
-  type Friend,
-  type FriendApplications,
-  type FriendChecks,
-  type FriendFailure,
-  type FriendGroup,
-  type FriendGroupResult,
-  type FriendResults,
-  Friends,
-} from "./friend.ts";
+import { Friends } from "./friend.ts";
 import type { CustomField, Profile, ProfileChange, Profiles } from "./profile.ts";
+import type {
+  AddFriendOptions,
+  Friend,
+  FriendApplications,
+  FriendChecks,
+  FriendFailure,
+  FriendGroup,
+  FriendGroupResult,
+  FriendResults,
+} from "./relation.ts";
 import type { Result } from "./session.ts";
 import type { UserIDList } from "./status.ts";
 

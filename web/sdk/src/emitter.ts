@@ -1,8 +1,8 @@
 // Events by name, with the official SDK's on and off(name, handler, context), typed, and with an unsubscribe function.
 
 import type { EVENT, KickedOutType, NetState } from "./constants.ts";
-import type { Friend, FriendApplications, FriendGroup } from "./friend.ts";
 import type { Profile } from "./profile.ts";
+import type { Friend, FriendApplications, FriendGroup } from "./relation.ts";
 import type { UserStatus } from "./status.ts";
 
 /** What each event brings. */

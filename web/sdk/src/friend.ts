@@ -4,20 +4,30 @@
 import type { Part } from "./client.ts";
 import { EVENT } from "./constants.ts";
 import type { Emitter } from "./emitter.ts";
-import { ChatError, invalid, LocalCode } from "./errors.ts";
+import { ChatError, LocalCode } from "./errors.ts";
 import { type Body, type Frame, isObject, objects, text } from "./frame.ts";
 import { Kept } from "./kept.ts";
 import { userIDs } from "./list.ts";
+import { type CustomField, type Profile, Profiles, type Tag, tags, withTags } from "./profile.ts";
 import {
-  type CustomField,
-  empty,
-  type Profile,
-  Profiles,
-  type Tag,
-  tags,
-  withCustom,
-  withTags,
-} from "./profile.ts";
+  type AddFriendOptions,
+  entry,
+  type Friend,
+  type FriendApplications,
+  type FriendChecks,
+  type FriendFailure,
+  type FriendGroup,
+  type FriendGroupResult,
+  type FriendResults,
+  named,
+  names,
+  noFriend,
+  ok,
+  only,
+  results,
+  without,
+  wrong,
+} from "./relation.ts";
 import type { Result, Session } from "./session.ts";
 import {
   cmdBlacklistAdd,
@@ -39,81 +49,12 @@ import {
   cmdPendencyReport,
 } from "./wire.gen.ts";
 
-export interface Friend {
-  userID: string;
-  remark: string;
-  /** How the friend was added, `AddSource_Type_…`. */
-  source: string;
-  /** When, in seconds since 1970. */
-  timeStamp: number;
-  groupList: string[];
-  profile: Profile;
-  friendCustomField: CustomField[];
-}
-
-export interface FriendApplication {
-  userID: string;
-  nick: string;
-  avatar: string;
-  /** In seconds since 1970. */
-  time: number;
-  source: string;
-  wording: string;
-  /** {@link TYPES}.SNS_APPLICATION_SENT_TO_ME or …_SENT_BY_ME. */
-  type: string;
-}
-
-export interface FriendApplications {
-  friendApplicationList: FriendApplication[];
-  unreadCount: number;
-}
-
-export interface FriendGroup {
-  name: string;
-  count: number;
-  userIDList: string[];
-}
-
-/** A user for whom a call has failed, while it succeeded for others. */
-export interface FriendFailure {
-  userID: string;
-  code: number;
-  message: string;
-}
-
-export interface FriendResults {
-  successUserIDList: { userID: string }[];
-  failureUserIDList: FriendFailure[];
-}
-
-export interface FriendChecks {
-  successUserIDList: { userID: string; relation: string }[];
-  failureUserIDList: FriendFailure[];
-}
-
-export interface FriendGroupResult {
-  friendGroup: FriendGroup;
-  failureUserIDList: FriendFailure[];
-}
-
-export interface AddFriendOptions {
-  to: string;
-  /** `AddSource_Type_` and a word of the application's. */
-  source: string;
-  wording?: string;
-  /** {@link TYPES}.SNS_ADD_TYPE_BOTH, the default, or SNS_ADD_TYPE_SINGLE, which asks nobody. */
-  type?: string | number;
-  remark?: string;
-  groupName?: string;
-}
-
 interface FriendsOptions {
   session: Session;
   emitter: Emitter;
 }
 
 const pending = 30_539; // the other is asked; no failure
-const customPrefix = "Tag_SNS_Custom_";
 
 export class Friends implements Part {
   readonly profiles: Profiles;
@@ -212,7 +153,8 @@ export class Friends implements Part {
     const answer = await this.#call(cmdFriendAdd, { AddFriendItem: [item], AddType: type });
     const { code, message } = only(answer);
     if (code !== 0 && code !== pending) throw new ChatError(code, message);
-    if (groupName !== "") this.#groups.refresh();
+    if (code === 0) await this.#came([to]);
+    if (groupName !== "") await this.#groups.refreshed();
     return ok({ userID: to, code });
   }
 
@@ -222,7 +164,10 @@ export class Friends implements Part {
   }): Promise<Result<FriendResults>> {
     const DeleteType = options?.type ?? "Delete_Type_Both";
     const answer = await this.#call(cmdFriendDelete, { To_Account: userIDs(options), DeleteType });
-    return ok(results(answer["ResultItem"]));
+    const deleted = results(answer["ResultItem"]);
+    const gone = deleted.successUserIDList.map(({ userID }) => userID);
+    this.#friends.change((friends) => without(friends, gone));
+    return ok(deleted);
   }
 
   async checkFriend(options: {
@@ -291,7 +236,7 @@ export class Friends implements Part {
       await this.#call(cmdPendencyDelete, { PendencyType: type, To_Account: [userID] }),
     );
     if (code !== 0) throw new ChatError(code, message);
-    this.#applications.refresh();
+    await this.#applications.refreshed();
     return ok(undefined);
   }
 
@@ -302,7 +247,7 @@ export class Friends implements Part {
       ...friendApplicationList.map(({ time }) => time),
     );
     await this.#call(cmdPendencyReport, { LatestPendencyTimeStamp: newest });
-    this.#applications.refresh();
+    await this.#applications.refreshed();
     return ok(undefined);
   }
 
@@ -369,7 +314,7 @@ export class Friends implements Part {
     for (const item of objects(list)) {
       const came = names(item["FriendAdd_Account"]);
       const went = names(item["FriendDel_Account"]);
-      if (came.length > 0) this.#came(came);
+      if (came.length > 0) void this.#came(came);
       if (went.length > 0) this.#friends.change((friends) => without(friends, went));
       for (const updated of objects(item["FriendUpInfo"]))
         this.#updated(text(updated["Friend_Account"]), tags(updated["Sns"]));
@@ -390,17 +335,18 @@ export class Friends implements Part {
   }
 
   /** The entries of new friends are asked for, if the list is kept. */
-  #came(users: readonly string[]): void {
+  async #came(users: readonly string[]): Promise<void> {
     if (this.#friends.value === undefined) return;
-    this.#some(users).then(
-      ({ friendList }) =>
-        this.#friends.change((friends) => {
-          const after = new Map(friends);
-          for (const friend of friendList) after.set(friend.userID, friend);
-          return after;
-        }),
-      () => this.#friends.refresh(),
-    );
+    try {
+      const { friendList } = await this.#some(users);
+      this.#friends.change((friends) => {
+        const after = new Map(friends);
+        for (const friend of friendList) after.set(friend.userID, friend);
+        return after;
+      });
+    } catch {
+      this.#friends.refresh();
+    }
   }
 
   #updated(userID: string, list: readonly Tag[]): void {
@@ -419,7 +365,7 @@ export class Friends implements Part {
     const item = { To_Account: userID, Remark: remark, TagName: "", ResponseAction: action };
     const { code, message } = only(await this.#call(cmdFriendRespond, { ResponseFriendItem: [item] }));
     if (code !== 0) throw new ChatError(code, message);
-    this.#applications.refresh();
+    await Promise.all([this.#came([userID]), this.#applications.refreshed()]);
     return ok(undefined);
   }
 
@@ -444,7 +390,7 @@ export class Friends implements Part {
     const [failure] = failureUserIDList;
     if (successUserIDList.length === 0 && failure !== undefined)
       throw new ChatError(failure.code, failure.message);
-    this.#blocked.refresh();
+    await this.#blocked.refreshed();
     return ok(successUserIDList.map(({ userID }) => userID));
   }
 
@@ -529,73 +475,4 @@ export class Friends implements Part {
       StartIndex = next;
     }
   }
-}
-
-function ok<Data>(data: Data): Result<Data> {
-  return { code: 0, data };
-}
-
-function wrong(call: string, takes: string): ChatError {
-  return invalid("the options are not what the call takes", `${call} takes ${takes}`);
-}
-
-function named(name: unknown): string {
-  if (typeof name !== "string" || name === "")
-    throw invalid("the name of the group is missing or no text", "pass one");
-  return name;
-}
-
-function names(list: unknown): string[] {
-  return Array.isArray(list) ? list.filter((name) => typeof name === "string") : [];
-}
-
-function results(list: unknown): FriendResults {
-  const all = objects(list).map((item) => ({
-    userID: text(item["To_Account"]),
-    code: Number(item["ResultCode"]) || 0,
-    message: text(item["ResultInfo"]),
-  }));
-  return {
-    successUserIDList: all.filter(({ code }) => code === 0).map(({ userID }) => ({ userID })),
-    failureUserIDList: all.filter(({ code }) => code !== 0),
-  };
-}
-
-/** What became of the one user of a call. */
-function only(answer: Body): { code: number; message: string } {
-  const [item] = objects(answer["ResultItem"]);
-  if (item === undefined) throw new ChatError(LocalCode.badAnswer);
-  return { code: Number(item["ResultCode"]) || 0, message: text(item["ResultInfo"]) };
-}
-
-function noFriend(userID: string): Friend {
-  return {
-    userID,
-    remark: "",
-    source: "",
-    timeStamp: 0,
-    groupList: [],
-    profile: empty(userID),
-    friendCustomField: [],
-  };
-}
-
-/** An entry with what the tags say of it. */
-function entry(friend: Friend, list: readonly Tag[]): Friend {
-  const value = (name: string) => list.find(({ tag }) => tag === `Tag_SNS_IM_${name}`)?.value;
-  const group = value("Group");
-  return {
-    ...friend,
-    remark: text(value("Remark") ?? friend.remark),
-    source: text(value("AddSource") ?? friend.source),
-    timeStamp: Number(value("AddTime") ?? friend.timeStamp),
-    groupList: group === undefined ? friend.groupList : names(group),
-    friendCustomField: withCustom(friend.friendCustomField, list, customPrefix),
-  };
-}
-
-function without(friends: Map<string, Friend>, users: readonly string[]): Map<string, Friend> {
-  const after = new Map(friends);
-  for (const userID of users) after.delete(userID);
-  return after;
 }

@@ -13,6 +13,7 @@ export type { ConnectionState } from "./connection.ts";
 export { EVENT, type KickedOutType, type NetState, TYPES } from "./constants.ts";
 export type { ChatEvent, EventData, EventName, Handler, Unsubscribe } from "./emitter.ts";
 export { ChatError, LocalCode } from "./errors.ts";
+export type { CustomField, Profile, ProfileChange } from "./profile.ts";
 export type {
   AddFriendOptions,
   Friend,
@@ -23,8 +24,7 @@ export type {
   FriendGroup,
   FriendGroupResult,
   FriendResults,
-} from "./friend.ts";
-export type { CustomField, Profile, ProfileChange } from "./profile.ts";
+} from "./relation.ts";
 export type { LoginData, LoginOptions, Result } from "./session.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export type {

@@ -58,6 +58,12 @@ export class Kept<T> {
     else this.begin();
   }
 
+  /** The same, and waits for it: after a call of one's own the list has what the call did. */
+  async refreshed(): Promise<void> {
+    if (this.#value === undefined && this.#asking === undefined && !this.#emitter.has(this.event)) return;
+    await this.again().catch(() => {}); // the call has succeeded all the same
+  }
+
   /** Changes what is kept. While it is asked for the answer may be older than the change, so it is asked again. */
   change(change: (value: T) => T): void {
     if (this.#asking !== undefined) this.#quietly();
