@@ -109,6 +109,11 @@ describe("every public method", () => {
       await says("alice", ".contact .status", "online: “In a meeting”");
       await says("bob", ".contact .status", "online");
 
+      await page.click('[data-user="alice"] .friend');
+      await says("bob", ".friend", "Unfriend");
+      await page.click('[data-user="bob"] .friend');
+      await says("alice", ".friend", "Add friend");
+
       await page.click('[data-user="bob"] .session');
       await says("alice", ".contact .status", "logged out");
       expect(complaints).toEqual([]);
