@@ -9,18 +9,24 @@ const shared = {
   inputOptions: { checks: { pluginTimings: false } },
 } as const;
 
+// Each entry stands alone: a page takes one of them, and the small one is not to bring anything of the other.
+const modules = (["index", "status-only"] as const).map(
+  (name) =>
+    ({
+      ...shared,
+      entry: { [name]: `src/${name}.ts` },
+      format: ["esm", "cjs"] as ["esm", "cjs"],
+      dts: { sourcemap: false },
+      outExtensions: ({ format }: { format: string }) => ({
+        js: format === "cjs" ? ".cjs" : ".js",
+        dts: format === "cjs" ? ".d.cts" : ".d.ts",
+      }),
+      outputOptions: { exports: "named" },
+    }) as const,
+);
+
 export default defineConfig([
-  {
-    ...shared,
-    entry: { index: "src/index.ts" },
-    format: ["esm", "cjs"],
-    dts: { sourcemap: false },
-    outExtensions: ({ format }) => ({
-      js: format === "cjs" ? ".cjs" : ".js",
-      dts: format === "cjs" ? ".d.cts" : ".d.ts",
-    }),
-    outputOptions: { exports: "named" },
-  },
+  ...modules,
   {
     ...shared,
     entry: { "porchlight-chat": "src/index.ts" },

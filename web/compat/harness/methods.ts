@@ -62,6 +62,55 @@ export async function walkThroughEveryMethod({ sdk, options, alice, bob }: Walk)
   demand("a query has it", data.successUserList[0]?.customStatus === "在家 🏠");
   demand("nobody does not exist", data.failureUserList[0]?.code === 70107);
 
+  await a.updateMyProfile({ nick: "Al", allowType: TYPES.ALLOW_TYPE_NEED_CONFIRM });
+  demand("the own profile", (await a.getMyProfile()).data.nick === "Al");
+  demand(
+    "another's profile",
+    (await b.getUserProfile({ userIDList: [alice.userID] })).data[0]?.nick === "Al",
+  );
+
+  const source = "AddSource_Type_Web";
+  const apply = async () => {
+    demand(
+      "she is asked",
+      (await b.addFriend({ to: alice.userID, source, wording: "hi" })).data.code === 30539,
+    );
+    await until("the application comes", () => applications.at(-1) === 1);
+  };
+  const applications: number[] = [];
+  a.on(EVENT.FRIEND_APPLICATION_LIST_UPDATED, ({ data: list }) =>
+    applications.push(list.friendApplicationList.length),
+  );
+  await apply();
+  await a.refuseFriendApplication({ userID: bob.userID });
+  await until("it is gone", () => applications.at(-1) === 0);
+  await apply();
+  await a.deleteFriendApplication({ userID: bob.userID, type: TYPES.SNS_APPLICATION_SENT_TO_ME });
+  await until("it is gone again", () => applications.at(-1) === 0);
+  await b.deleteFriendApplication({ userID: alice.userID, type: TYPES.SNS_APPLICATION_SENT_BY_ME });
+  await apply();
+  await a.setFriendApplicationRead();
+  demand("all are read", (await a.getFriendApplicationList()).data.unreadCount === 0);
+  await a.acceptFriendApplication({ userID: bob.userID, type: TYPES.SNS_APPLICATION_AGREE_AND_ADD });
+  const checked = await a.checkFriend({ userIDList: [bob.userID], type: TYPES.SNS_CHECK_TYPE_BOTH });
+  demand("they are friends", checked.data.successUserIDList[0]?.relation === TYPES.SNS_TYPE_BOTH_WAY);
+  await a.updateFriend({ userID: bob.userID, remark: "Bobby" });
+  demand("the list has it", (await a.getFriendList()).data[0]?.remark === "Bobby");
+  const some = await a.getFriendProfile({ userIDList: [bob.userID] });
+  demand("the entry has it", some.data.friendList[0]?.remark === "Bobby");
+  const made = await a.createFriendGroup({ name: "Pals", userIDList: [bob.userID] });
+  demand("the group has one", made.data.friendGroup.count === 1);
+  await a.renameFriendGroup({ oldName: "Pals", newName: "Friends" });
+  await a.removeFromFriendGroup({ name: "Friends", userIDList: [bob.userID] });
+  await a.addToFriendGroup({ name: "Friends", userIDList: [bob.userID] });
+  demand("it has again", (await a.getFriendGroupList()).data[0]?.userIDList[0] === bob.userID);
+  await a.deleteFriendGroup({ name: "Friends" });
+  const ended = await a.deleteFriend({ userIDList: [bob.userID] });
+  demand("the friendship is over", ended.data.successUserIDList.length === 1);
+  await a.addToBlacklist({ userIDList: [bob.userID] });
+  demand("he is blocked", (await a.getBlacklist()).data[0] === bob.userID);
+  await a.removeFromBlacklist({ userIDList: [bob.userID] });
+
   watch.close();
   a.off(EVENT.USER_STATUS_UPDATED, listener);
   await a.unsubscribeUserStatus();

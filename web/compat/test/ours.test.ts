@@ -21,8 +21,10 @@ import type { Wire } from "../harness/wire.ts";
 
 const s = stage();
 const idle = createClient({ SDKAppID: 1, proxyServer: "ws://nowhere", WebSocket });
-const everyMethod = Object.getOwnPropertyNames(Object.getPrototypeOf(idle))
-  .filter((name) => name !== "constructor")
+const whole = Object.getPrototypeOf(idle);
+const everyMethod = [whole, Object.getPrototypeOf(whole)]
+  .flatMap((part) => Object.getOwnPropertyNames(part))
+  .filter((name) => name !== "constructor" && name !== "extend") // which is for subclasses
   .sort();
 
 function client(ws = s.server.ready.ws): Chat {
@@ -106,6 +108,11 @@ describe("every public method", () => {
       await page.click('[data-user="alice"] .plug');
       await says("alice", ".contact .status", "online: “In a meeting”");
       await says("bob", ".contact .status", "online");
+
+      await page.click('[data-user="alice"] .friend');
+      await says("bob", ".friend", "Unfriend");
+      await page.click('[data-user="bob"] .friend');
+      await says("alice", ".friend", "Add friend");
 
       await page.click('[data-user="bob"] .session');
       await says("alice", ".contact .status", "logged out");

@@ -3,8 +3,7 @@
 import { EVENT } from "./constants.ts";
 import { type ChatEvent, Emitter, type EventName, type Handler, type Unsubscribe } from "./emitter.ts";
 import { ChatError, invalid, LocalCode } from "./errors.ts";
-import type { Body, Frame } from "./frame.ts";
-import { isObject, text } from "./frame.ts";
+import { type Body, type Frame, isObject, text } from "./frame.ts";
 import { Log } from "./log.ts";
 import { type LoginData, type LoginOptions, type Result, Session } from "./session.ts";
 import { ownSocket, type SocketConstructor } from "./socket.ts";
@@ -29,16 +28,26 @@ export interface ChatOptions {
   WebSocket?: SocketConstructor;
 }
 
-/** One user's side of the chat. Made by {@link create}. */
-export class Chat {
+/** What a client has beside login and status, and what it is told of. */
+export interface Part {
+  entered(): void;
+  returned(): void;
+  left(): void;
+  pushed(frame: Frame): void;
+  listened(eventName: string): void;
+}
+
+/** Login and status of one user. Made by `create`. */
+export class StatusChat {
   readonly #log = new Log();
   readonly #emitter: Emitter;
   readonly #session: Session;
   readonly #status: Status;
   readonly #watches: Watches;
   readonly #forget: () => void;
+  #part: Part | undefined;
 
-  /** Made by {@link create} and {@link createClient}. */
+  /** Made by `create` and `createClient`. */
   constructor(options: ChatOptions, forget: () => void = () => {}) {
     const { appID, server, socket } = checked(options);
     this.#forget = forget;
@@ -52,7 +61,7 @@ export class Chat {
       log: this.#log,
       entered: (answer) => this.#entered(answer),
       returned: (answer) => this.#returned(answer),
-      left: () => this.#watches.setLive(false),
+      left: () => this.#left(),
       live: (live) => this.#watches.setLive(live),
       pushed: (frame) => this.#pushed(frame),
     });
@@ -63,6 +72,13 @@ export class Chat {
       told: (status) => this.#watches.told(status),
     });
     this.#watches = new Watches({ status: this.#status, self: () => this.#session.userID, log: this.#log });
+  }
+
+  /** @internal Gives the client one more part. */
+  protected extend<T extends Part>(make: (core: { session: Session; emitter: Emitter }) => T): T {
+    const part = make({ session: this.#session, emitter: this.#emitter });
+    this.#part = part;
+    return part;
   }
 
   /** Logs a user in. Rejects with the server's code, or 2801 where no server answers within 30 s. */
@@ -113,7 +129,9 @@ export class Chat {
   on<Name extends EventName>(eventName: Name, handler: Handler<Name>, context?: unknown): Unsubscribe;
   on(eventName: string, handler: (event: ChatEvent) => void, context?: unknown): Unsubscribe;
   on(eventName: string, handler: unknown, context?: unknown): Unsubscribe {
-    return this.#emitter.on(eventName, handler, context);
+    const stop = this.#emitter.on(eventName, handler, context);
+    this.#part?.listened(eventName);
+    return stop;
   }
 
   /** Takes a listener away; with a context only where it was added with that. */
@@ -154,13 +172,20 @@ export class Chat {
   #entered(answer: Body): void {
     this.#status.entered(answer);
     this.#watches.entered();
+    this.#part?.entered();
     this.#configure();
   }
 
   #returned(answer: Body): void {
     this.#status.returned(answer);
     this.#watches.returned();
+    this.#part?.returned();
     this.#configure();
+  }
+
+  #left(): void {
+    this.#watches.setLive(false);
+    this.#part?.left();
   }
 
   /** Asks for the limits of the application; a change of them is pushed. */
@@ -175,6 +200,7 @@ export class Chat {
     switch (head.servcmd) {
       case pushEvents:
         this.#status.pushed({ head, body });
+        this.#part?.pushed({ head, body });
         break;
       case pushAbilities:
         this.#status.abilities(body["str_purchase_bits"]);
@@ -191,21 +217,23 @@ export class Chat {
   }
 }
 
-const clients = new Map<number, Chat>();
-
-/** Gives the client of an application, the same one each time until it is destroyed, as the official SDK does. */
-export function create(options: ChatOptions): Chat {
-  const { appID } = checked(options);
-  const known = clients.get(appID);
-  if (known !== undefined) return known;
-  const chat = new Chat(options, () => clients.delete(appID));
-  clients.set(appID, chat);
-  return chat;
-}
-
-/** Gives a new client each time: for several users in one program. */
-export function createClient(options: ChatOptions): Chat {
-  return new Chat(options);
+/** Gives create and createClient for a kind of client. */
+export function makers<T>(Client: new (options: ChatOptions, forget?: () => void) => T): {
+  create: (options: ChatOptions) => T;
+  createClient: (options: ChatOptions) => T;
+} {
+  const clients = new Map<number, T>();
+  return {
+    create(options) {
+      const { appID } = checked(options);
+      const known = clients.get(appID);
+      if (known !== undefined) return known;
+      const made = new Client(options, () => clients.delete(appID));
+      clients.set(appID, made);
+      return made;
+    },
+    createClient: (options) => new Client(options),
+  };
 }
 
 function checked(options: ChatOptions): { appID: number; server: string; socket: SocketConstructor } {

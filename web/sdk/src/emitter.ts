@@ -1,6 +1,8 @@
 // Events by name, with the official SDK's on and off(name, handler, context), typed, and with an unsubscribe function.
 
 import type { EVENT, KickedOutType, NetState } from "./constants.ts";
+import type { Profile } from "./profile.ts";
+import type { Friend, FriendApplications, FriendGroup } from "./relation.ts";
 import type { UserStatus } from "./status.ts";
 
 /** What each event brings. */
@@ -10,6 +12,13 @@ export interface EventData {
   [EVENT.SDK_DESTROY]: undefined;
   /** The users whose status changed, each with all of its status. */
   [EVENT.USER_STATUS_UPDATED]: UserStatus[];
+  /** Whole profiles of which something changed: one's own, friends'. */
+  [EVENT.PROFILE_UPDATED]: Profile[];
+  /** The whole list, as the next three. */
+  [EVENT.FRIEND_LIST_UPDATED]: Friend[];
+  [EVENT.FRIEND_GROUP_LIST_UPDATED]: FriendGroup[];
+  [EVENT.FRIEND_APPLICATION_LIST_UPDATED]: FriendApplications;
+  [EVENT.BLACKLIST_UPDATED]: string[];
   [EVENT.KICKED_OUT]: { type: KickedOutType };
   [EVENT.NET_STATE_CHANGE]: { state: NetState };
   [EVENT.ERROR]: { code: number; message: string };
@@ -56,6 +65,10 @@ export class Emitter {
       name,
       (one) => one.handler !== handler || (context !== undefined && one.context !== context),
     );
+  }
+
+  has(name: string): boolean {
+    return this.#listeners.has(name);
   }
 
   emit<Name extends EventName>(name: Name, data: EventData[Name]): void {

@@ -4,14 +4,27 @@
  * @packageDocumentation
  */
 
-import { create, createClient } from "./client.ts";
+import { create, createClient } from "./chat.ts";
 import { EVENT, TYPES } from "./constants.ts";
 
-export { type Chat, type ChatOptions, create, createClient } from "./client.ts";
+export { type Chat, create, createClient } from "./chat.ts";
+export type { ChatOptions, StatusChat } from "./client.ts";
 export type { ConnectionState } from "./connection.ts";
 export { EVENT, type KickedOutType, type NetState, TYPES } from "./constants.ts";
 export type { ChatEvent, EventData, EventName, Handler, Unsubscribe } from "./emitter.ts";
 export { ChatError, LocalCode } from "./errors.ts";
+export type { CustomField, Profile, ProfileChange } from "./profile.ts";
+export type {
+  AddFriendOptions,
+  Friend,
+  FriendApplication,
+  FriendApplications,
+  FriendChecks,
+  FriendFailure,
+  FriendGroup,
+  FriendGroupResult,
+  FriendResults,
+} from "./relation.ts";
 export type { LoginData, LoginOptions, Result } from "./session.ts";
 export type { SocketConstructor, SocketLike } from "./socket.ts";
 export type {

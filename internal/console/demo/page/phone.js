@@ -13,6 +13,7 @@ export class Phone {
   #root;
   #tell;
   #net = "connected";
+  #isFriend = false;
 
   /** tell(what, phone) is called with each thing that happens. */
   constructor({ user, other, tell }) {
@@ -57,6 +58,16 @@ export class Phone {
     this.#show();
   }
 
+  /** Adds the other as a friend, or ends the friendship, on both lists. */
+  async #befriend() {
+    try {
+      if (this.#isFriend) await this.chat.deleteFriend({ userIDList: [this.other] });
+      else await this.chat.addFriend({ to: this.other, source: "AddSource_Type_Demo" });
+    } catch (error) {
+      this.#hint(`${error.message} (${error.code})`);
+    }
+  }
+
   #open(sdkAppID) {
     const proxyServer = location.origin.replace(/^http/, "ws");
     this.chat = createClient({ SDKAppID: sdkAppID, proxyServer, WebSocket: this.plug.WebSocket });
@@ -68,6 +79,14 @@ export class Phone {
     this.chat.on(EVENT.KICKED_OUT, ({ data }) => this.#tell(`was thrown out: ${data.type}`, this));
     this.chat.on(EVENT.SDK_NOT_READY, () => this.#show());
     this.chat.on(EVENT.USER_STATUS_UPDATED, () => this.#show());
+    this.chat.on(EVENT.FRIEND_LIST_UPDATED, ({ data }) => {
+      const isFriend = data.some(({ userID }) => userID === this.other);
+      if (isFriend !== this.#isFriend) {
+        this.#tell(`${isFriend ? "has" : "no longer has"} ${capital(this.other)} as a friend`, this);
+      }
+      this.#isFriend = isFriend;
+      this.#show();
+    });
     this.#watch = this.chat.watchUserStatus([this.other]);
     let before = "";
     this.#watch.onChange(() => {
@@ -102,6 +121,7 @@ export class Phone {
       find(".say").elements.custom.value = text;
       this.setStatus(text);
     });
+    find(".friend").addEventListener("click", () => this.#befriend());
     find(".plug").addEventListener("click", () => {
       if (this.plug.isIn) {
         this.plug.pull();
@@ -140,7 +160,10 @@ export class Phone {
     find(".session").textContent = isIn ? "Log out" : "Log in";
     find(".plug").textContent = isCut ? "Put the plug back" : "Pull the network plug";
     find(".plug").setAttribute("aria-pressed", String(isCut));
-    for (const control of this.#root.querySelectorAll(".say *, .chips *")) control.disabled = !isIn || isCut;
+    find(".friend").textContent = this.#isFriend ? "Unfriend" : "Add friend";
+    for (const control of this.#root.querySelectorAll(".say *, .chips *, .friend")) {
+      control.disabled = !isIn || isCut;
+    }
     const own = isIn
       ? (await this.chat.getUserStatus({ userIDList: [this.user] })).data.successUserList[0]
       : undefined;
