@@ -182,7 +182,7 @@ func (w *writer) run() {
 // it, or the batch is full.
 func (w *writer) collect(batch []*op, over, lull *time.Timer) []*op {
 	for len(batch) < maxBatch {
-		lull.Reset(w.gather / lullOf)
+		lull.Reset(max(w.gather/lullOf, 1)) // a timer of 0 would be over before anything can arrive
 		select {
 		case o, open := <-w.queue:
 			if !open {
