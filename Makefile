@@ -116,13 +116,12 @@ _gen:
 _web: _npm _gen
 	@npm --prefix web run --silent check
 
-# The server's suites run on PostgreSQL where its address is set, and on SQLite with all the others.
+# The server keeps its data in PostgreSQL where the address of a test server is set, and its suites run there: those of
+# status, sessions and applications, for the others would tell of the database what these have told.
+on_postgres := internal/server/status_test.go internal/server/session_test.go internal/server/app_test.go
 _postgres:
-	@scripts/postgres.sh go test -timeout 8m ./internal/store ./internal/server
-
-_dist: _npm _gen
-	@npm --prefix web run --silent build
-	@cp web/sdk/dist/index.js internal/console/demo/dist/chat.js
+	@scripts/postgres.sh go test -timeout 8m -run Postgres ./internal/store
+	@scripts/postgres.sh go test -timeout 8m -short -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\).*/\1/p' $(on_postgres) | paste -sd'|'))$$" ./internal/server
 
 _sdk: build
 	@$(loopback) npm --prefix web test

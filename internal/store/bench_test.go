@@ -3,7 +3,6 @@ package store_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -11,10 +10,17 @@ import (
 	"github.com/porchlight-im/porchlight/internal/store"
 )
 
-// openBench opens a file's store with the usual settings.
-func openBench(b *testing.B) *store.Store {
+// onBoth runs a benchmark on an SQLite file, and on PostgreSQL where there is one.
+func onBoth(b *testing.B, bench func(*testing.B, *store.Store)) {
+	b.Run("SQLite", func(b *testing.B) { bench(b, openBench(b, sqlitePlace(b))) })
+	b.Run("Postgres", func(b *testing.B) { bench(b, openBench(b, postgresPlace(b))) })
+}
+
+// openBench opens a store with the usual settings.
+func openBench(b *testing.B, p place) *store.Store {
 	b.Helper()
-	s, err := store.Open(b.Context(), store.Config{Path: filepath.Join(b.TempDir(), "porchlight.db")})
+	p.config.Gather = 0
+	s, err := store.Open(b.Context(), p.config)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -29,8 +35,9 @@ func openBench(b *testing.B) *store.Store {
 }
 
 // A login of a new user, from many connections at once.
-func BenchmarkOpenSession(b *testing.B) {
-	s := openBench(b)
+func BenchmarkOpenSession(b *testing.B) { onBoth(b, benchOpenSession) }
+
+func benchOpenSession(b *testing.B, s *store.Store) {
 	var n atomic.Int64
 	b.SetParallelism(256)
 	b.ReportAllocs()
@@ -44,8 +51,9 @@ func BenchmarkOpenSession(b *testing.B) {
 }
 
 // A mark and a custom status of one of 10,000 users, from many connections.
-func BenchmarkSaveLive(b *testing.B) {
-	s := openBench(b)
+func BenchmarkSaveLive(b *testing.B) { onBoth(b, benchSaveLive) }
+
+func benchSaveLive(b *testing.B, s *store.Store) {
 	const users = 10_000
 	errs := make(chan error, users)
 	for i := range users {
@@ -77,8 +85,9 @@ func BenchmarkSaveLive(b *testing.B) {
 }
 
 // A returning user's rows.
-func BenchmarkUser(b *testing.B) {
-	s := openBench(b)
+func BenchmarkUser(b *testing.B) { onBoth(b, benchUser) }
+
+func benchUser(b *testing.B, s *store.Store) {
 	o := loginN(0)
 	_, err := s.OpenSession(b.Context(), o, 1)
 	watching := make([]im.UserID, 20)
@@ -100,8 +109,9 @@ func BenchmarkUser(b *testing.B) {
 
 // Two users become friends, one of them of 2,000 in all, from many connections:
 // both entries, the figures of both, and what decides about it.
-func BenchmarkBefriend(b *testing.B) {
-	s := openBench(b)
+func BenchmarkBefriend(b *testing.B) { onBoth(b, benchBefriend) }
+
+func benchBefriend(b *testing.B, s *store.Store) {
 	const users = 2000
 	var n atomic.Int64
 	b.SetParallelism(256)
