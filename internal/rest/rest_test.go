@@ -262,3 +262,28 @@ func TestRE10_WhatIsMissingIsCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestRE15_OnlyListedAddressesAreLetIn(t *testing.T) {
+	s := testkit.StartTCP(t, "rest.allow=[192.0.2.0/24, 2001:db8::7]")
+	for forwarded, want := range map[string]im.Code{
+		"192.0.2.9":               0,
+		"2001:db8::7":             0,
+		"198.51.100.1, 192.0.2.9": 0,
+		"192.0.2.9, 198.51.100.1": im.CodeAddress,
+		"2001:db8::8":             im.CodeAddress,
+		"":                        im.CodeAddress,
+		"somewhere":               im.CodeAddress,
+	} {
+		c := s.RESTCall(check, `{"CheckItem":[{"UserID":"alice"}]}`)
+		req, err := http.NewRequestWithContext(t.Context(), c.Method, s.Dev.URL+c.Path+"?"+c.Query.Encode(), c.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if forwarded != "" {
+			req.Header.Set("X-Forwarded-For", forwarded)
+		}
+		if a := s.SendRawREST(req); a.ErrorCode != want {
+			t.Errorf("from %q the answer is %s, want %d", forwarded, a.Text, want)
+		}
+	}
+}
