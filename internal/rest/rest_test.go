@@ -287,3 +287,31 @@ func TestRE15_OnlyListedAddressesAreLetIn(t *testing.T) {
 		}
 	}
 }
+
+// TestRE16_LibrariesAreServed sends what two libraries that are in use send, one
+// for Go and one for Node.
+func TestRE16_LibrariesAreServed(t *testing.T) {
+	s := testkit.Start(t)
+	for _, c := range []struct{ command, body, random, kind, want string }{
+		{importOne, `{"Identifier":"alice","Nick":"","FaceUrl":""}`, "1943822931", "application/json", ``},
+		{importMany, `{"Accounts":["bob","carol"]}`, "176406940101288123456", "application/json; charset=utf-8", `"FailAccounts":[]`},
+		{check, `{"CheckItem":[{"UserID":"bob"}],"UserID":"bob"}`, "176406940101288123456", "application/json;charset=utf-8", `"AccountStatus":"Imported"`},
+		{online, `{"To_Account":["bob"],"IsNeedDetail":0}`, "1", "", `"QueryResult":[{"To_Account":"bob","Status":"Offline"}],"ErrorList":[]`},
+		{kick, `{"Identifier":"bob"}`, "", "text/plain", ``},
+		{remove, `{"DeleteItem":[{"UserID":"bob"}],"UserID":""}`, "0.5", "application/x-www-form-urlencoded", `"ResultItem":[{"ResultCode":0,"ResultInfo":"","UserID":"bob"}]`},
+		{info, `{}`, "7", "application/json", `"RegistUserNumTotal":"2"`},
+	} {
+		call := s.RESTCall(c.command, c.body)
+		call.Query.Set("random", c.random)
+		req, err := http.NewRequestWithContext(t.Context(), call.Method, s.Dev.URL+call.Path+"?"+call.Query.Encode(), call.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.kind != "" {
+			req.Header.Set("Content-Type", c.kind)
+		}
+		if a := s.SendRawREST(req); a.ErrorCode != 0 || !strings.Contains(a.Text, c.want) {
+			t.Errorf("%s %s is answered %s", c.command, c.body, a.Text)
+		}
+	}
+}
