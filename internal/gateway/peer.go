@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"strings"
 )
@@ -54,6 +55,19 @@ func (p Proxies) listed(a netip.Addr) bool {
 // anybody's word. There is no address where the proxy says none or something
 // else: everyone behind it would share its own. [SE11]
 func (p Proxies) peer(remote string, forwarded []string) netip.Addr {
+	return network(p.client(remote, forwarded))
+}
+
+// Client gives the whole address of who sent a request, found as in [SE11]; an
+// invalid one where it is not known.
+func (p Proxies) Client(r *http.Request) netip.Addr {
+	return p.client(r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
+}
+
+// Lists reports whether an address is among them.
+func (p Proxies) Lists(a netip.Addr) bool { return a.IsValid() && p.listed(a) }
+
+func (p Proxies) client(remote string, forwarded []string) netip.Addr {
 	chain := strings.Join(forwarded, ",")
 	hop := parseHop(remote)
 	for hop.IsValid() && p.listed(hop) {
@@ -61,7 +75,7 @@ func (p Proxies) peer(remote string, forwarded []string) netip.Addr {
 		hop = parseHop(strings.Trim(chain[i+1:], " \t"))
 		chain = chain[:max(i, 0)]
 	}
-	return network(hop)
+	return hop
 }
 
 // parseHop reads an address, with or without a port. A zone is this machine's

@@ -21,6 +21,7 @@ const (
 	CodeNotAdmin      Code = 60010
 	CodeNoAppID       Code = 60012
 	CodeAppDisabled   Code = 60016
+	CodeAddress       Code = 60021
 	CodeBadParameter  Code = 60025
 	CodeSigExpired    Code = 70001
 	CodeSigMalformed  Code = 70003
@@ -93,6 +94,7 @@ var codeTexts = map[Code]string{
 	CodeNotAdmin:      "the caller is no administrator of the application; an operator can make them one",
 	CodeNoAppID:       "the SDKAppID is missing",
 	CodeAppDisabled:   "the application is disabled; an operator can enable it",
+	CodeAddress:       "requests from your address are not let in; an operator can allow it",
 	CodeBadParameter:  "one of sdkappid, identifier, usersig and contenttype is missing or wrong",
 	CodeSigExpired:    "the UserSig or session has expired or was revoked; log in with a new UserSig",
 	CodeSigMalformed:  "the UserSig cannot be decoded; mint it with a TLSSigAPIv2 library",

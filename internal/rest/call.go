@@ -91,6 +91,9 @@ func (k *call) serve() (answer any, err error) {
 	if err := k.find(); err != nil {
 		return nil, err
 	}
+	if allowed := k.api.cfg.Allowed; allowed != nil && !allowed(k.r) {
+		return nil, im.Err(im.CodeAddress)
+	}
 	if k.query, err = parseQuery(k.r.URL.RawQuery); err != nil {
 		return nil, err
 	}

@@ -43,7 +43,8 @@ type Config struct {
 	Log      *slog.Logger
 	Now      func() time.Time // nil for time.Now
 
-	Addresses func() []string // of the server, as GetIPList tells them
+	Addresses func() []string          // of the server, as GetIPList tells them
+	Allowed   func(*http.Request) bool // by the address of who calls; nil lets in all
 }
 
 // Settings bound what callers may do and cost. A zero is the default.

@@ -262,3 +262,56 @@ func TestRE10_WhatIsMissingIsCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestRE15_OnlyListedAddressesAreLetIn(t *testing.T) {
+	s := testkit.StartTCP(t, "rest.allow=[192.0.2.0/24, 2001:db8::7]")
+	for forwarded, want := range map[string]im.Code{
+		"192.0.2.9":               0,
+		"2001:db8::7":             0,
+		"198.51.100.1, 192.0.2.9": 0,
+		"192.0.2.9, 198.51.100.1": im.CodeAddress,
+		"2001:db8::8":             im.CodeAddress,
+		"":                        im.CodeAddress,
+		"somewhere":               im.CodeAddress,
+	} {
+		c := s.RESTCall(check, `{"CheckItem":[{"UserID":"alice"}]}`)
+		req, err := http.NewRequestWithContext(t.Context(), c.Method, s.Dev.URL+c.Path+"?"+c.Query.Encode(), c.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if forwarded != "" {
+			req.Header.Set("X-Forwarded-For", forwarded)
+		}
+		if a := s.SendRawREST(req); a.ErrorCode != want {
+			t.Errorf("from %q the answer is %s, want %d", forwarded, a.Text, want)
+		}
+	}
+}
+
+// TestRE16_LibrariesAreServed sends what two libraries that are in use send, one
+// for Go and one for Node.
+func TestRE16_LibrariesAreServed(t *testing.T) {
+	s := testkit.Start(t)
+	for _, c := range []struct{ command, body, random, kind, want string }{
+		{importOne, `{"Identifier":"alice","Nick":"","FaceUrl":""}`, "1943822931", "application/json", ``},
+		{importMany, `{"Accounts":["bob","carol"]}`, "176406940101288123456", "application/json; charset=utf-8", `"FailAccounts":[]`},
+		{check, `{"CheckItem":[{"UserID":"bob"}],"UserID":"bob"}`, "176406940101288123456", "application/json;charset=utf-8", `"AccountStatus":"Imported"`},
+		{online, `{"To_Account":["bob"],"IsNeedDetail":0}`, "1", "", `"QueryResult":[{"To_Account":"bob","Status":"Offline"}],"ErrorList":[]`},
+		{kick, `{"Identifier":"bob"}`, "", "text/plain", ``},
+		{remove, `{"DeleteItem":[{"UserID":"bob"}],"UserID":""}`, "0.5", "application/x-www-form-urlencoded", `"ResultItem":[{"ResultCode":0,"ResultInfo":"","UserID":"bob"}]`},
+		{info, `{}`, "7", "application/json", `"RegistUserNumTotal":"2"`},
+	} {
+		call := s.RESTCall(c.command, c.body)
+		call.Query.Set("random", c.random)
+		req, err := http.NewRequestWithContext(t.Context(), call.Method, s.Dev.URL+call.Path+"?"+call.Query.Encode(), call.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.kind != "" {
+			req.Header.Set("Content-Type", c.kind)
+		}
+		if a := s.SendRawREST(req); a.ErrorCode != 0 || !strings.Contains(a.Text, c.want) {
+			t.Errorf("%s %s is answered %s", c.command, c.body, a.Text)
+		}
+	}
+}

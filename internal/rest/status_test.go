@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -49,7 +50,8 @@ func where(t *testing.T, s *testkit.Server, body string) string {
 }
 
 func TestRE12_WhereUsersAre(t *testing.T) {
-	bubble(t, func(t *testing.T, s *testkit.Server) {
+	synctest.Test(t, func(t *testing.T) {
+		s := testkit.Start(t, "status.push_reachable=1h")
 		on := func(user im.UserID, platform int) *testkit.Client {
 			c := s.Connect(user)
 			c.Platform = platform
@@ -81,7 +83,7 @@ func TestRE12_WhereUsersAre(t *testing.T) {
 		want(`,"IsNeedDetail":1`, "alice:PushOnline iPhone=PushOnline, bob:PushOnline iPhone=PushOnline, carol:Offline"+ghosts)
 		s.Restart()
 		want(`,"IsNeedDetail":1`, "alice:PushOnline iPhone=PushOnline, bob:PushOnline iPhone=PushOnline, carol:Offline"+ghosts)
-		time.Sleep(7 * 24 * time.Hour)
+		time.Sleep(time.Hour)
 		want(`,"IsNeedDetail":1`, "alice:Offline, bob:Offline, carol:Offline"+ghosts)
 	})
 }

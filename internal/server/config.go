@@ -130,7 +130,10 @@ type RESTConfig struct {
 	// calls a second of commands, in place of the rates in docs/rest.md, such as
 	// openim/query_online_status=400; they hold for applications whose setting
 	// rest.limited is on, each by itself
-	Rates     []string `yaml:"rates"`
+	Rates []string `yaml:"rates"`
+	// addresses and CIDRs that back ends call from, found as gateway.proxies says;
+	// calls from others are refused with code 60021. Empty lets in all
+	Allow     []string `yaml:"allow"`
 	Addresses []string `yaml:"addresses"`  // what GetIPList tells; empty for the addresses that the server listens on
 	CORS      bool     `yaml:"cors"`       // pages of every origin may read the answers, as with the original
 	AccessLog bool     `yaml:"access_log"` // each request is logged, without its query string and body
@@ -307,6 +310,9 @@ func (c Config) check() error {
 	}
 	if err := store.CheckDSN(c.Store.DSN); err != nil {
 		return fmt.Errorf("store.dsn: %w", err)
+	}
+	if _, err := gateway.ParseProxies(c.REST.Allow); err != nil {
+		return fmt.Errorf("rest.allow: %w", err)
 	}
 	if _, err := c.REST.rates(); err != nil {
 		return fmt.Errorf("rest.rates: %w", err)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/rest"
 )
 
@@ -61,6 +62,15 @@ func (s *Server) addresses() []string {
 		}
 	}
 	return list
+}
+
+// callers says who may call the REST API; nil for everybody.
+func (c Config) callers(proxies gateway.Proxies) func(*http.Request) bool {
+	allowed, _ := gateway.ParseProxies(c.REST.Allow) // check has seen it
+	if len(allowed) == 0 {
+		return nil
+	}
+	return func(r *http.Request) bool { return allowed.Lists(proxies.Client(r)) }
 }
 
 // beside serves the REST API, and everything else by the router.

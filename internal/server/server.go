@@ -154,7 +154,7 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	s.days = app.NewDays(s.status, s.store, s.log)
 	s.rest = rest.New(rest.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Profiles: profiles, Friends: friends,
-		Days: s.days, Addresses: s.addresses,
+		Days: s.days, Addresses: s.addresses, Allowed: s.cfg.callers(proxies),
 		Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})

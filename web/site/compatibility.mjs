@@ -67,6 +67,12 @@ const rows = [
   ],
   ["`KICKED_OUT` `REST_API_Kick`", "kicks", ["REST_API_Kick: an administrator throws the user out"]],
   [
+    "`KICKED_OUT` by a back end's REST call",
+    "backend",
+    ["AC5 a kick says REST_API_Kick on every device", "AC4 a deletion says REST_API_Kick"],
+  ],
+  ["a back end that asks where users are", "backend", ["RE12 a back end asks where users are"]],
+  [
     "`KICKED_OUT` `userSigExpired`",
     "kicks",
     ["userSigExpired: the UserSig runs out while the user is online"],
