@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 
 	"github.com/gobwas/ws"
 
@@ -168,11 +169,11 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		err = afterEnd(k.req.Head.Command, cmd, cause)
 	}
 	if err != nil {
-		return nil, err
+		return nil, c.later(cmd, err)
 	}
 	k.sess = s
 	if k.app, err = c.g.cfg.Apps.Get(s.App); err != nil {
-		return nil, err
+		return nil, c.later(cmd, err)
 	}
 	name, seq := k.req.Head.Command, string(k.req.Head.Seq)
 	before, again := s.answered(name, seq, k.req.Body)
@@ -203,6 +204,17 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		s.remember(name, seq, k.req.Body, nil, c.g.now()) // not to be counted again
 	}
 	return payload, nil
+}
+
+// later closes the socket where a client asks something by itself of an
+// application that is disabled: any answer would be a lie, or an error that
+// nobody can catch [WI18]. Every other error it gives back.
+func (c *conn) later(cmd command, err error) error {
+	if !cmd.itself || !errors.Is(err, im.Err(im.CodeAppDisabled)) {
+		return err
+	}
+	c.shut(im.CauseBreak, tryAgainLater, im.CodeAppDisabled.Text())
+	return nil
 }
 
 // afterEnd says how a command of a session that is over is answered. What the

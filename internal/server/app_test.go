@@ -166,6 +166,21 @@ func TestWI18_DisabledApplication(t *testing.T) {
 		if a := s.Connect("bob").TryLogin(s.UserSig("bob")); a.Code != 60016 {
 			t.Errorf("a login: %d", a.Code)
 		}
+		// A client that was cut off as it started says again on its next socket what it was asking.
+		again := s.Connect("alice")
+		answer := again.Send(alice.Head("sns.friend_get", alice.NextSeq()), struct{}{})
+		if code := again.Closed(); code != 1013 {
+			t.Errorf("closed with %d", code)
+		}
+		select {
+		case a := <-answer:
+			t.Errorf("answered %d, which the client cannot catch", a.Code)
+		default:
+		}
+		a := s.Connect("alice").CallHead(alice.Head("im_open_status.ws_set_custom_status", alice.NextSeq()), map[string]any{"CustomStatus": "x"})
+		if a.Code != 60016 {
+			t.Errorf("a call of the application: %d", a.Code)
+		}
 		s.Enable()
 		s.MustReturn(alice).SetCustom("back")
 	})

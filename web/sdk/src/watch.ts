@@ -125,14 +125,22 @@ export class StatusWatch implements AsyncIterable<Statuses> {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.#release();
-    this.#keeper.remove(this, [...this.#users]);
+    const users = [...this.#users];
+    this.#users.clear();
+    this.#keeper.remove(this, users);
     this.#settle.reject(error ?? new ChatError(LocalCode.loggedOut, "the watch was closed", "watch again"));
     this.#wake();
     this.#listeners.clear();
   }
 
+  /** @internal */
   has(userID: string): boolean {
     return this.#users.has(userID);
+  }
+
+  /** @internal */
+  get isEmpty(): boolean {
+    return this.#users.size === 0;
   }
 
   #publish(): void {

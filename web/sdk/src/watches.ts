@@ -89,10 +89,14 @@ export class Watches {
   remove(watch: StatusWatch, userIDs: readonly string[]): void {
     for (const userID of userIDs) {
       const left = (this.#counts.get(userID) ?? 0) - 1;
-      if (left > 0) this.#counts.set(userID, left);
-      else this.#counts.delete(userID);
+      if (left > 0) {
+        this.#counts.set(userID, left);
+        continue;
+      }
+      this.#counts.delete(userID);
+      this.failed.delete(userID);
     }
-    if (![...this.#counts.keys()].some((userID) => watch.has(userID))) this.#watches.delete(watch);
+    if (watch.isEmpty) this.#watches.delete(watch);
     if (this.#counts.size === 0) {
       clearTimeout(this.#audit);
       this.#audit = undefined;
