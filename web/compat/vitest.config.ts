@@ -6,9 +6,7 @@ const isOurs = process.env["PORCHLIGHT_SDK"] === "ours";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: isOurs
-      ? ["test/traffic.test.ts", "test/friends.test.ts", "test/profile.test.ts", "test/blocklist.test.ts"]
-      : ["test/ours.test.ts"],
+    exclude: isOurs ? ["test/traffic.test.ts"] : ["test/ours.test.ts"],
     globalSetup: ["harness/setup.ts"],
     // Several at once: most of the time a file waits for a grace to pass or for a client to come back.
     maxWorkers: isOurs ? 4 : 2,

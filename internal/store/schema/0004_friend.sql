@@ -16,8 +16,8 @@ CREATE TABLE friend (
     PRIMARY KEY (app_id, user_id, position)
 );
 
--- Finds an entry, and who has a user as friend: a third index would cost a
--- quarter of the pages that a commit writes.
+-- Finds an entry, and who has a user as friend. A third index would be one more
+-- place to write to with each entry.
 CREATE UNIQUE INDEX friend_pair ON friend (app_id, friend, user_id);
 
 CREATE TABLE friend_group (
