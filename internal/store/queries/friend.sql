@@ -52,7 +52,7 @@ SELECT CAST(sqlc.arg(app_id) AS BIGINT), CAST(sqlc.arg(user_id) AS TEXT), CAST(s
     COALESCE(MAX(f.position), 0) + 1, CAST(sqlc.arg(added) AS BIGINT), CAST(sqlc.arg(remark) AS TEXT),
     CAST(sqlc.arg(source) AS TEXT), CAST(sqlc.arg(wording) AS TEXT), CAST(sqlc.arg(group_ids) AS TEXT), CAST(sqlc.arg(custom) AS TEXT)
 FROM friend f WHERE f.app_id = sqlc.arg(app_id) AND f.user_id = sqlc.arg(user_id)
-ON CONFLICT (app_id, user_id, friend) DO NOTHING;
+ON CONFLICT (app_id, friend, user_id) DO NOTHING;
 
 -- name: SaveFriend :execrows
 UPDATE friend SET added = $1, remark = $2, source = $3, wording = $4, group_ids = $5, custom = $6
@@ -135,7 +135,7 @@ INSERT INTO friend_block (app_id, user_id, blocked, position, added)
 SELECT CAST(sqlc.arg(app_id) AS BIGINT), CAST(sqlc.arg(user_id) AS TEXT), CAST(sqlc.arg(blocked) AS TEXT),
     COALESCE(MAX(b.position), 0) + 1, CAST(sqlc.arg(added) AS BIGINT)
 FROM friend_block b WHERE b.app_id = sqlc.arg(app_id) AND b.user_id = sqlc.arg(user_id)
-ON CONFLICT (app_id, user_id, blocked) DO NOTHING;
+ON CONFLICT (app_id, blocked, user_id) DO NOTHING;
 
 -- name: DropBlock :execrows
 DELETE FROM friend_block WHERE app_id = $1 AND user_id = $2 AND blocked = $3;

@@ -13,11 +13,12 @@ CREATE TABLE friend (
     wording   TEXT   NOT NULL, -- base64
     group_ids TEXT   NOT NULL, -- of the user's friend groups, joined by commas; one that is no more counts for nothing
     custom    TEXT   NOT NULL, -- base64 of a JSON object of values by tag, '' for none
-    PRIMARY KEY (app_id, user_id, friend)
+    PRIMARY KEY (app_id, user_id, position)
 );
 
-CREATE INDEX friend_page ON friend (app_id, user_id, position);
-CREATE INDEX friend_fan ON friend (app_id, friend);
+-- Finds an entry, and who has a user as friend. A third index would be one more
+-- place to write to with each entry.
+CREATE UNIQUE INDEX friend_pair ON friend (app_id, friend, user_id);
 
 CREATE TABLE friend_group (
     app_id   BIGINT NOT NULL,
@@ -53,11 +54,10 @@ CREATE TABLE friend_block (
     blocked  TEXT   NOT NULL,
     position BIGINT NOT NULL, -- rises with each entry of the list, to page by
     added    BIGINT NOT NULL, -- Unix seconds
-    PRIMARY KEY (app_id, user_id, blocked)
+    PRIMARY KEY (app_id, user_id, position)
 );
 
-CREATE INDEX friend_block_page ON friend_block (app_id, user_id, position);
-CREATE INDEX friend_block_peer ON friend_block (app_id, blocked);
+CREATE UNIQUE INDEX friend_block_pair ON friend_block (app_id, blocked, user_id);
 
 -- How long a user's lists are, and how often each has changed.
 CREATE TABLE relation (

@@ -334,7 +334,7 @@ INSERT INTO friend_block (app_id, user_id, blocked, position, added)
 SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT),
     COALESCE(MAX(b.position), 0) + 1, CAST($4 AS BIGINT)
 FROM friend_block b WHERE b.app_id = $1 AND b.user_id = $2
-ON CONFLICT (app_id, user_id, blocked) DO NOTHING
+ON CONFLICT (app_id, blocked, user_id) DO NOTHING
 `
 
 type CreateBlockParams struct {
@@ -363,7 +363,7 @@ SELECT CAST($1 AS BIGINT), CAST($2 AS TEXT), CAST($3 AS TEXT),
     COALESCE(MAX(f.position), 0) + 1, CAST($4 AS BIGINT), CAST($5 AS TEXT),
     CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS TEXT), CAST($9 AS TEXT)
 FROM friend f WHERE f.app_id = $1 AND f.user_id = $2
-ON CONFLICT (app_id, user_id, friend) DO NOTHING
+ON CONFLICT (app_id, friend, user_id) DO NOTHING
 `
 
 type CreateFriendParams struct {

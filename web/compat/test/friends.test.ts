@@ -1,6 +1,7 @@
 // Friends, friend applications and friend groups, in the forms in which the documentation shows them.
 
 import { expect, test } from "vitest";
+import { befriend } from "../harness/befriend.ts";
 import { Circle } from "../harness/relations.ts";
 import { stage } from "../harness/stage.ts";
 
@@ -46,6 +47,17 @@ test("friends are there at the next login, with their profiles", async () => {
   const [, again] = [alice, new Circle(await s.login(alice))];
   await again.hearsFriends(bob);
   expect(await again.friend(bob)).toMatchObject({ remark: "B", profile: { nick: "Bob the builder" } });
+});
+
+test("FR11 a list of several pages is there at the next login, each friend once", async () => {
+  const alice = s.id("alice");
+  const friends = await befriend(s.server, alice, 250);
+  const a = new Circle(await s.login(alice));
+  await a.hearsFriends(...friends);
+  expect(await a.friend(friends[249] ?? "")).toMatchObject({
+    remark: "a friend",
+    source: "AddSource_Type_Old",
+  });
 });
 
 test("one-way friends are on one list alone", async () => {

@@ -81,7 +81,9 @@ test("what only an administrator may set is refused with 40008", async () => {
   await expect(a.chat.updateMyProfile({ adminForbidType: "AdminForbid_Type_SendOut" })).rejects.toMatchObject(
     { code: 40008 },
   );
-  await expect(a.chat.updateMyProfile({ nick: "A", adminForbidType: "AdminForbid_Type_None" })).rejects.toMatchObject({
+  await expect(
+    a.chat.updateMyProfile({ nick: "A", adminForbidType: "AdminForbid_Type_None" }),
+  ).rejects.toMatchObject({
     code: 40008,
   });
   expect((await a.chat.getMyProfile()).data).toMatchObject({ nick: "" }); // all of it or nothing
