@@ -34,7 +34,9 @@ if [[ ${#chosen[@]} -eq 0 ]]; then
 	exit 1
 fi
 
+here=$PWD
 scratch=$(mktemp -d)
+export GIT_CEILING_DIRECTORIES=$scratch # it is no repository
 trap 'rm -rf "$scratch"' EXIT
 cp -R go.mod go.sum cmd internal testdata spec "$scratch"
 if [[ -d client ]]; then cp -R client "$scratch"; fi
@@ -55,9 +57,8 @@ for patch in "${chosen[@]}"; do
 	package=${arguments%% *}
 	tests=${arguments#* -run \'}
 	tests=${tests%\'}
-	if ! sed '1,2d' "$patch" | patch -d "$scratch" -p1 -F1 -s --no-backup-if-mismatch >"$scratch/patch.out" 2>&1; then
-		complain "$name" "does not apply any more: $(tr '\n' ' ' <"$scratch/patch.out")"
-		find "$scratch" \( -name '*.rej' -o -name '*.orig' \) -delete
+	if ! out=$(cd "$scratch" && git apply - <"$here/$patch" 2>&1); then
+		complain "$name" "does not apply any more: $out"
 	elif out=$(cd "$scratch" && go test -count=1 -timeout 120s "$package" -run "$tests" 2>&1); then
 		complain "$name" "NOT CAUGHT by $command"
 	elif ! grep -q -e '--- FAIL' -e '^panic: ' <<<"$out"; then

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -415,13 +416,15 @@ func BenchmarkLastOf10000(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	took := make([]time.Duration, 0, 1<<14)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var took, worked []time.Duration
 	for i := 0; b.Loop(); i++ {
-		start := time.Now()
+		start, busy := time.Now(), threadTime()
 		if err := g.cfg.Status.SetCustom(b.Context(), im.UserKey{App: 1, User: "w0"}, strconv.Itoa(i)); err != nil {
 			b.Fatal(err)
 		}
-		took = append(took, time.Since(start))
+		took, worked = append(took, time.Since(start)), append(worked, threadTime()-busy)
 		for _, c := range conns { // as if it had been written
 			if i == 0 && c.out.lane.empty() && c != conns[0] {
 				b.Fatal("a watcher was not told")
@@ -432,6 +435,8 @@ func BenchmarkLastOf10000(b *testing.B) {
 		g.flush.ready = g.flush.ready[:0]
 	}
 	slices.Sort(took)
+	slices.Sort(worked)
+	b.ReportMetric(worked[len(worked)*99/100].Seconds()*1000, "p99-cpu-ms")
 	b.ReportMetric(took[len(took)/2].Seconds()*1000, "p50-ms")
 	b.ReportMetric(took[len(took)*99/100].Seconds()*1000, "p99-ms")
 	b.ReportMetric(took[len(took)-1].Seconds()*1000, "longest-ms")

@@ -174,7 +174,7 @@ func cut(t *testing.T, after time.Duration, send func(*testkit.Server) *testkit.
 // not at all, and so has a logout.
 func TestSE17_CutAnywhere(t *testing.T) {
 	var logins, logouts [2]int
-	for after := range time.Duration(9) {
+	for _, after := range []time.Duration{0, 1, 6} {
 		row, live := cut(t, after*time.Millisecond, func(s *testkit.Server) *testkit.Client {
 			bob := s.Connect("bob")
 			bob.Send(loginHead(s, bob, 7), struct{}{})
