@@ -59,13 +59,9 @@ export class Device {
   }
 
   /** Waits for an event with exactly this status, the ones that have come already included. */
-  async sees(status: UserStatus, limitMS?: number): Promise<void> {
+  async sees(status: UserStatus): Promise<void> {
     const what = `${this.chat.getLoginUser()} sees ${JSON.stringify(status)}`;
-    await until(
-      what,
-      () => this.seen(status.userID).some((seen) => isDeepStrictEqual(seen, status)),
-      limitMS,
-    );
+    await until(what, () => this.seen(status.userID).some((seen) => isDeepStrictEqual(seen, status)));
   }
 
   async isKicked(type: string): Promise<void> {

@@ -1,8 +1,9 @@
 // The blocklist, in the forms in which the documentation shows them.
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { Circle, same } from "../harness/relations.ts";
 import { stage } from "../harness/stage.ts";
+import { patienceMS } from "../harness/until.ts";
 
 const s = stage();
 const source = "AddSource_Type_Web";
@@ -52,7 +53,10 @@ test("the blocklist is there at the next login", async () => {
   await a.chat.addToBlacklist({ userIDList: [bob, carol] });
   await a.hears("BLACKLIST_UPDATED", (list) => same(list, [bob, carol]));
   const again = new Circle(await s.login(alice));
-  expect(same((await again.chat.getBlacklist()).data, [bob, carol])).toBe(true);
+  await vi.waitFor(
+    async () => expect(same((await again.chat.getBlacklist()).data, [bob, carol])).toBe(true),
+    patienceMS, // the SDK fetches the list after it has said that it is ready
+  );
 });
 
 test("unknown users cannot be blocked", async () => {

@@ -22,7 +22,7 @@ const pictures = process.env["SCREENSHOTS"];
 type View = Page | Frame;
 
 describe.skipIf(executable === undefined)("in Chromium", () => {
-  const s = stage();
+  const s = stage({ "grace.close": "10m" }); // who goes without a word is not gone while a test runs
   let browser: Browser;
   let example: Example;
   let contexts: BrowserContext[] = [];
@@ -133,11 +133,8 @@ describe.skipIf(executable === undefined)("in Chromium", () => {
       { userID: alice, statusType: 1, customStatus: "" },
     ]);
 
-    const before = performance.now();
     await page.close();
-    await until("the end is told", () => watcher.seen(alice).length === 4);
-    // The shortest grace is 5 s; at once is less than any of them.
-    expect(performance.now() - before).toBeLessThan(4_000);
+    await until("the end is told, long before a grace is over", () => watcher.seen(alice).length === 4);
     expect(watcher.seen(alice).at(-1)).toEqual({ userID: alice, statusType: 3, customStatus: "" });
   });
 
@@ -156,7 +153,7 @@ describe.skipIf(executable === undefined)("in Chromium", () => {
     await ready(page);
     await watcher.chat.subscribeUserStatus({ userIDList: [alice] });
     await page.goto("about:blank");
-    await watcher.sees({ userID: alice, statusType: 3, customStatus: "" }, 4_000);
+    await watcher.sees({ userID: alice, statusType: 3, customStatus: "" });
   });
 
   test("without a server says so in words, and works once there is one", async () => {
