@@ -185,6 +185,7 @@ func (g *Gateway) TellFriend(e friend.Event) {
 	for _, o := range outs {
 		o.(*conn).out.post(push) // all outboxes are ours
 	}
+	g.metrics.told.WithLabelValues("friend").Add(float64(len(outs)))
 }
 
 // friendPush encodes an event.

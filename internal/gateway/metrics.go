@@ -11,7 +11,7 @@ import (
 type metrics struct {
 	frames, unserved, logouts, panics, pushed         prometheus.Counter
 	logins, returns, commands, failures, bad, dropped *prometheus.CounterVec
-	refused, limited, closed                          *prometheus.CounterVec
+	refused, limited, closed, told                    *prometheus.CounterVec
 	conflated                                         atomic.Int64 // counted under stripes
 }
 
@@ -45,6 +45,7 @@ func newMetrics(r prometheus.Registerer, g *Gateway) *metrics {
 	m.refused = vec("refused_total", "reason", "Handshakes refused: origin, sockets, handshake.")
 	m.limited = vec("limited_total", "limit", "Commands over a limit: connection, calls, verifications, verifications_peer, logins.")
 	m.closed = vec("closed_total", "cause", "Connections that ended, by cause.")
+	m.told = vec("pushes_total", "about", "Pushes about profiles and friends, queued for connections.")
 	m.watch(r, g)
 	return m
 }

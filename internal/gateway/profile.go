@@ -61,12 +61,14 @@ func setProfile(ctx context.Context, k *call) ([]byte, error) {
 // once for all of them.
 func (g *Gateway) TellProfile(c profile.Change, to []im.UserID) {
 	var push []byte
+	told := g.metrics.told.WithLabelValues("profile")
 	for _, u := range to {
 		for _, o := range g.cfg.Status.Outboxes(im.UserKey{App: c.User.App, User: u}) {
 			if push == nil {
 				push = wire.AppendProfilePush(nil, c.User.User, c.Fields)
 			}
 			o.(*conn).out.post(push) // all outboxes are ours
+			told.Inc()
 		}
 	}
 }

@@ -188,3 +188,24 @@ func TestFR14_RelationsSurviveARestart(t *testing.T) {
 		}
 	}
 }
+
+// TestFR15_ST15_ST16_StatusesFollowTheLists: what is told of statuses follows the
+// lists that are kept, from the answer to a change on.
+func TestFR15_ST15_ST16_StatusesFollowTheLists(t *testing.T) {
+	s := testkit.StartTCP(t)
+	alice, bob := pair(t, s)
+	s.Set(map[string]any{"status.hide_from_blocked": true, "friend.keep_blocked": true})
+	alice.Must("sns.friend_add", object(t, strings.Replace(add("bob"), "Both", "Single", 1)))
+	sees(t, alice, `{"Event":7,"FriendListMod":[{"PushType":1,"FriendAdd_Account":["bob"]}]}`)
+	bob.SetCustom("one")
+	alice.Sees("bob ONLINE one")
+	bob.Sees("bob ONLINE one")
+	bob.Must("sns.black_list_add", object(t, `{"To_Account":["alice"]}`))
+	alice.Sees("bob UNLOGINED")
+	bob.Must("sns.black_list_delete", object(t, `{"To_Account":["alice"]}`))
+	alice.Sees("bob ONLINE one")
+	alice.Must("sns.friend_delete", object(t, `{"To_Account":["bob"],"DeleteType":"Delete_Type_Single"}`))
+	sees(t, alice, `{"Event":7,"FriendListMod":[{"PushType":2,"FriendDel_Account":["bob"]}]}`)
+	bob.SetCustom("two")
+	alice.SeesNothing()
+}

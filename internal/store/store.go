@@ -1,6 +1,6 @@
 // Package store keeps what must outlive the process, in SQL: applications,
 // accounts, revocations, sessions, marks, custom statuses, subscription lists,
-// who ordered what, the server's secret and its counters.
+// profiles, friends and blocklists, who ordered what, the server's secret and its counters.
 //
 // It promises that what it acknowledged has been committed with a real fsync,
 // that a method which writes (save Purge) does all of it or nothing, and that a
@@ -12,7 +12,8 @@
 // It never decides anything but the three things that only a transaction can:
 // that a login loses against a revocation or a ban, that an identity is not used
 // twice, and that a ban is of an account that exists. It never holds a
-// transaction open while its caller's code runs.
+// transaction open while its caller's code runs, save for one pure function: what
+// friends may become of each other is decided by [Store.Relate]'s caller.
 package store
 
 import (
