@@ -3,7 +3,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Device } from "./device.ts";
-import { until } from "./until.ts";
+import { patienceMS, pause, until } from "./until.ts";
 
 export interface Profile {
   userID: string;
@@ -180,6 +180,17 @@ export class Circle {
 
   async friends(): Promise<string[]> {
     return (await this.chat.getFriendList()).data.map((friend) => friend.userID).sort();
+  }
+
+  /** The groups, as soon as there are so many: the official SDK answers from a list that it asks for as it starts. */
+  async groups(count: number): Promise<Group[]> {
+    const end = performance.now() + patienceMS;
+    let groups = (await this.chat.getFriendGroupList()).data;
+    while (groups.length !== count && performance.now() < end) {
+      await pause(20);
+      groups = (await this.chat.getFriendGroupList()).data;
+    }
+    return groups;
   }
 
   async friend(userID: string): Promise<Friend | undefined> {

@@ -34,9 +34,7 @@ test("FR1 addFriend puts each on the other's list, and tells both", async () => 
   expect(await b.friend(alice)).toMatchObject({ userID: alice, remark: "", groupList: [] });
   const again = new Circle(await s.login(alice)); // the SDK hears nothing of a group that is made on the way
   await again.hearsFriends(bob);
-  expect((await again.chat.getFriendGroupList()).data).toMatchObject([
-    { name: "Pals", count: 1, userIDList: [bob] },
-  ]);
+  expect(await again.groups(1)).toMatchObject([{ name: "Pals", count: 1, userIDList: [bob] }]);
 });
 
 test("friends are there at the next login, with their profiles", async () => {
@@ -199,7 +197,7 @@ test("FR12 friend groups are made, filled, renamed and removed", async () => {
 
   const second = new Circle(await s.login(alice));
   await second.hearsFriends(bob);
-  expect((await second.chat.getFriendGroupList()).data).toMatchObject([
+  expect(await second.groups(2)).toMatchObject([
     { name: "Семья", count: 0 },
     { name: "Work", count: 1, userIDList: [bob] },
   ]);
@@ -207,7 +205,7 @@ test("FR12 friend groups are made, filled, renamed and removed", async () => {
   await a.chat.deleteFriendGroup({ name: "Work" });
   const third = new Circle(await s.login(alice));
   await third.hearsFriends(bob);
-  expect((await third.chat.getFriendGroupList()).data.map((group) => group.name)).toEqual(["Семья"]);
+  expect((await third.groups(1)).map((group) => group.name)).toEqual(["Семья"]);
   expect(await third.friend(bob)).toMatchObject({ groupList: [] });
 });
 
