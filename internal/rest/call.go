@@ -136,10 +136,13 @@ func (k *call) readBody() error {
 		limit = k.api.set.MessageBytes
 	}
 	tooLong := im.Errorf(im.CodeTooLong, "the body is longer than %d bytes", limit)
+	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(k.api.set.BodyTimeout)) // a test's recorder has none
 	if k.r.ContentLength > int64(limit) {
+		// The caller is known, and reads no answer before it has sent everything.
+		_, err := io.CopyN(io.Discard, k.r.Body, min(k.r.ContentLength, maxDiscarded))
+		k.read = err == nil && k.r.ContentLength <= maxDiscarded
 		return tooLong
 	}
-	_ = http.NewResponseController(k.w).SetReadDeadline(time.Now().Add(k.api.set.BodyTimeout)) // a test's recorder has none
 	body, err := readAll(io.LimitReader(k.r.Body, int64(limit)+1), k.r.ContentLength)
 	switch {
 	case len(body) > limit:
@@ -152,6 +155,9 @@ func (k *call) readBody() error {
 	k.body, k.read = body, true
 	return nil
 }
+
+// maxDiscarded is how much of a body that is too long is read all the same.
+const maxDiscarded = 8 << 20
 
 // readAll reads to the end, into one allocation where the length is known.
 func readAll(r io.Reader, length int64) ([]byte, error) {
