@@ -294,6 +294,7 @@ func TestWE25_WE27_Questions(t *testing.T) {
 			`"AddType":"Add_Type_Both","ForceAddFlags":0,"EventTime":` + itoa(g.at.UnixMilli()) + `}`; g.body != want {
 			t.Errorf("the body is %s", g.body)
 		}
+		text = fine
 		refused := w.d.BeforeAnswer(w.t.Context(), im.UserKey{App: app, User: "mira"}, []webhook.Answering{{To: "teo", Action: "Response_Action_AgreeAndAdd"}})
 		if g := r.take()[0]; refused[0] != nil || !strings.Contains(g.body, `"ResponseFriendItem":[{"To_Account":"teo","Remark":"","TagName":"","ResponseAction":"Response_Action_AgreeAndAdd"}]`) {
 			t.Errorf("%v, %s", refused, g.body)
