@@ -186,3 +186,55 @@ func TestWE20_NoClientWaits(t *testing.T) {
 		t.Error("a client lost its connection")
 	}
 }
+
+// TestWE26_WE27_BackEndHearsOfRelationsAndMayRefuse has a client and the back end
+// change relations and profiles, in both ways in which events are sent.
+func TestWE26_WE27_BackEndHearsOfRelationsAndMayRefuse(t *testing.T) {
+	for _, durable := range []bool{false, true} {
+		t.Run(fmt.Sprint("durable ", durable), func(t *testing.T) {
+			s := testkit.StartTCP(t, "webhook.allow=[127.0.0.0/8]")
+			said := make(chan string, 100)
+			srv := httptest.NewServer(&webhook.Receiver{Token: hookToken, Handle: func(_ *http.Request, e *webhook.Event) (webhook.Answer, error) {
+				said <- e.Command + " " + e.Platform + " " + string(e.Body)
+				if e.Command == "Sns.CallbackPrevFriendAdd" && strings.Contains(string(e.Body), `"rex"`) {
+					return webhook.Answer{Items: []webhook.Item{{UserID: "rex", Code: 38001, Info: "not in your class"}}}, nil
+				}
+				return webhook.Answer{}, nil
+			}})
+			defer srv.Close()
+			hook(t, s, fmt.Sprintf(`{"token":%q,"durable":%t,"commands":{"State.StateChange":false,"Sns.CallbackPrevFriendAdd":true}}`, hookToken, durable))
+			operate(t, s, fmt.Sprintf("POST /apps/%d/webhooks/urls", s.Dev.SDKAppID), fmt.Sprintf(`{"url":%q}`, srv.URL), &struct{}{})
+			hears := func(parts ...string) {
+				t.Helper()
+				select {
+				case text := <-said:
+					for _, part := range parts {
+						if !strings.Contains(text, part) {
+							t.Errorf("heard %s, want %s", text, part)
+						}
+					}
+				case <-time.After(30 * time.Second):
+					t.Fatalf("nothing was heard of %v", parts)
+				}
+			}
+			alice := s.Login("alice")
+			_, _ = s.Login("bob"), s.Login("rex")
+			answers(t, alice, "sns.friend_add", add("bob"), `{"ResultItem":[{"To_Account":"bob","ResultCode":0,"ResultInfo":""}]}`)
+			hears("Sns.CallbackPrevFriendAdd Web", `"FriendItem":[{"To_Account":"bob","Remark":"","GroupName":"","AddSource":"AddSource_Type_Web","AddWording":""}],"AddType":"Add_Type_Both"`)
+			hears("Sns.CallbackFriendAdd Web", `{"From_Account":"alice","To_Account":"bob","Initiator_Account":"alice"}`, `{"From_Account":"bob","To_Account":"alice"`, `"ClientCmd":"friend_add"`)
+			if a := alice.Call("sns.friend_add", object(t, add("rex"))); !strings.Contains(string(a.Raw), `"ResultCode":38001,"ResultInfo":"not in your class"`) {
+				t.Errorf("a friend that the back end refuses: %s", a.Raw)
+			}
+			hears("Sns.CallbackPrevFriendAdd Web")
+			s.REST("sns/black_list_add", `{"From_Account":"alice","To_Account":["bob"]}`)
+			hears("Sns.CallbackFriendDelete RESTAPI", `{"From_Account":"alice","To_Account":"bob"}`)
+			hears("Sns.CallbackBlackListAdd RESTAPI", `"PairList":[{"From_Account":"alice","To_Account":"bob"}]`)
+			s.REST("sns/black_list_delete", `{"From_Account":"alice","To_Account":["bob"]}`)
+			hears("Sns.CallbackBlackListDelete RESTAPI")
+			s.REST("profile/portrait_set", `{"From_Account":"bob","ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Bob"}]}`)
+			hears("Profile.CallbackPortraitSet RESTAPI", `"From_Account":"bob","Operator_Account":"administrator"`, `"ProfileItem":[{"Tag":"Tag_Profile_IM_Nick","Value":"Bob"}]`)
+			s.REST("sns/friend_add", `{"From_Account":"alice","AddFriendItem":[{"To_Account":"rex","AddSource":"AddSource_Type_Web"}],"ForceAddFlags":1}`)
+			hears("Sns.CallbackFriendAdd RESTAPI", `"Admin_Account":"administrator","ForceFlag":1`)
+		})
+	}
+}

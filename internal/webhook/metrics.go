@@ -26,7 +26,7 @@ func newMetrics(r prometheus.Registerer, d *Dispatcher) *metrics {
 		requests: vec("requests_total", "outcome", "Requests with events to applications' back ends: ok, or what was wrong."),
 		questions: vec("questions_total", "outcome",
 			"Questions to applications' back ends about what they may refuse: ok, or what was wrong."),
-		dropped: vec("dropped_total", "reason", "Events given up: failed, refused, queue, retention, end, unsaved."),
+		dropped: vec("dropped_total", "reason", "Events given up: failed, refused, queue, retention, end."),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "porchlight_webhook_seconds", Help: "How long requests to applications' back ends took.",
 			Buckets: []float64{0.001, 0.005, 0.02, 0.1, 0.5, 2},

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -64,15 +65,14 @@ type pairBody struct {
 	To   im.UserID `json:"To_Account"`
 }
 
-// Did tells of a deed that is committed, in one event for each two users: both
-// directions of theirs are in it, and the events of the same two are sent in
-// order. Where events are kept it waits until they are. [WE26]
-func (d *Dispatcher) Did(ctx context.Context, deed Deed) {
+// DeedEvents makes what tells of a deed, to be committed with it and told, or
+// forsaken: one event for each two users. Both directions of theirs are in it,
+// and the events of the same two are sent in order. [WE26]
+func (d *Dispatcher) DeedEvents(deed Deed) (rows []im.EventRow) {
 	command := deedCommands[deed.Kind]
 	if !d.wants(deed.App, command) {
-		return
+		return nil
 	}
-	var rows []im.EventRow
 	for _, both := range byTwo(deed.Pairs) {
 		row := im.EventRow{
 			App: deed.App, Key: twoKey(both[0]), Command: command, At: time.Now().UnixMilli(),
@@ -81,7 +81,16 @@ func (d *Dispatcher) Did(ctx context.Context, deed Deed) {
 		kept := d.place(&row)
 		rows = append(rows, d.row(row, deed.body(command, both, kept)))
 	}
-	d.commit(ctx, rows)
+	return rows
+}
+
+// Forsake says of rows that they will never be true.
+func (d *Dispatcher) Forsake(rows []im.EventRow) {
+	for _, r := range rows {
+		if r.Kept() {
+			d.Void(r.App, r.ID, 1)
+		}
+	}
 }
 
 // place gives a row its place, and the time that its body has where it is kept.
@@ -135,29 +144,6 @@ func twoKey(p Pair) string {
 	return string(min(p.From, p.To)) + " " + string(max(p.From, p.To))
 }
 
-// commit keeps the rows of what is done already, and tells them.
-func (d *Dispatcher) commit(ctx context.Context, rows []im.EventRow) {
-	kept := im.Kept{}
-	for _, r := range rows {
-		if r.Kept() {
-			kept.Events = append(kept.Events, r)
-		}
-	}
-	if len(kept.Events) > 0 {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), im.CommandTimeout)
-		defer cancel()
-		if err := d.cfg.Store.SaveKept(ctx, kept); err != nil {
-			d.cfg.Log.Error("keep events", "err", err, "events", len(kept.Events))
-			d.metrics.dropped.WithLabelValues("unsaved").Add(float64(len(kept.Events)))
-			for _, r := range kept.Events {
-				d.Void(r.App, r.ID, 1)
-			}
-			return
-		}
-	}
-	d.Tell(rows)
-}
-
 // profileBody is the body of Profile.CallbackPortraitSet.
 type profileBody struct {
 	Command  string        `json:"CallbackCommand"`
@@ -173,19 +159,18 @@ type ProfileItem struct {
 	Value any    `json:"Value"`
 }
 
-// ProfileSet tells of fields of a profile that were changed, by whom. Where
-// events are kept it waits until it is. [WE26]
-func (d *Dispatcher) ProfileSet(ctx context.Context, user im.UserKey, operator im.UserID, items []ProfileItem) {
+// ProfileEvents makes what tells of fields of a profile that are changed, and by
+// whom, to be committed with the change and told, or forsaken. [WE26]
+func (d *Dispatcher) ProfileEvents(ctx context.Context, user im.UserKey, operator im.UserID, items []ProfileItem) []im.EventRow {
 	if len(items) == 0 || !d.wants(user.App, cmdProfile) {
-		return
+		return nil
 	}
 	by := im.CallerOf(ctx)
 	row := im.EventRow{
 		App: user.App, Key: string(user.User), Command: cmdProfile, At: time.Now().UnixMilli(), Addr: address(by.Addr), Device: device(by),
 	}
 	_ = d.place(&row) // the body has the time always
-	row = d.row(row, profileBody{Command: cmdProfile, From: user.User, Operator: operator, At: row.At, Items: items})
-	d.commit(ctx, []im.EventRow{row})
+	return []im.EventRow{d.row(row, profileBody{Command: cmdProfile, From: user.User, Operator: operator, At: row.At, Items: items})}
 }
 
 // Adding is one user whom a client is about to add as a friend.
@@ -193,7 +178,7 @@ type Adding struct {
 	To      im.UserID `json:"To_Account"`
 	Remark  string    `json:"Remark"`
 	Group   string    `json:"GroupName"`
-	Source  string    `json:"AddSource"`
+	Source  string    `json:"AddSource"` // letters, without the prefix that it has there
 	Wording string    `json:"AddWording"`
 }
 
@@ -228,8 +213,12 @@ type answeringBody struct {
 // allowed. [WE25] [WE27]
 func (d *Dispatcher) BeforeAdd(ctx context.Context, user im.UserKey, addType string, items []Adding) []*im.Error {
 	users := make([]im.UserID, len(items))
+	items = slices.Clone(items)
 	for i, it := range items {
 		users[i] = it.To
+		if it.Source != "" {
+			items[i].Source = "AddSource_Type_" + it.Source
+		}
 	}
 	return d.before(ctx, user.App, users, cmdFriendAsk, addingBody{
 		Command: cmdFriendAsk, Requester: user.User, From: user.User, Items: items, Type: addType, At: time.Now().UnixMilli(),

@@ -192,20 +192,20 @@ func TestWE26_Relations(t *testing.T) {
 			}
 			return out
 		}
-		w.d.Did(w.t.Context(), webhook.Deed{
+		w.keep(w.d.DeedEvents(webhook.Deed{
 			App: app, By: by, Kind: webhook.Added, Initiator: "mira",
 			Pairs: []webhook.Pair{{From: "mira", To: "teo"}, {From: "teo", To: "mira"}},
-		})
+		}))
 		want := []string{`iOS 2001:db8::1 {"CallbackCommand":"Sns.CallbackFriendAdd","PairList":[` +
 			`{"From_Account":"mira","To_Account":"teo","Initiator_Account":"mira"},{"From_Account":"teo","To_Account":"mira","Initiator_Account":"mira"}],` +
 			`"ClientCmd":"friend_add","Admin_Account":"","ForceFlag":0}`}
 		if diff := cmp.Diff(want, bodies()); diff != "" {
 			t.Error(diff)
 		}
-		w.d.Did(w.t.Context(), webhook.Deed{
+		w.keep(w.d.DeedEvents(webhook.Deed{
 			App: app, Kind: webhook.Accepted, Initiator: "mira", Admin: "root", Forced: true, Pairs: []webhook.Pair{{From: "a", To: "b"}},
-		})
-		w.d.Did(w.t.Context(), webhook.Deed{App: app, Kind: webhook.Blocked, Pairs: []webhook.Pair{{From: "mira", To: "rex"}}})
+		}))
+		w.keep(w.d.DeedEvents(webhook.Deed{App: app, Kind: webhook.Blocked, Pairs: []webhook.Pair{{From: "mira", To: "rex"}}}))
 		text := strings.Join(bodies(), "\n")
 		for _, part := range []string{
 			`"ClientCmd":"friend_response","Admin_Account":"root","ForceFlag":1}`,
@@ -222,10 +222,10 @@ func TestWE26_Relations(t *testing.T) {
 		}
 		r.set(slow)
 		for _, k := range []webhook.DeedKind{webhook.Unblocked, webhook.Added, webhook.Deleted} {
-			w.d.Did(w.t.Context(), webhook.Deed{App: app, Kind: k, Pairs: []webhook.Pair{{From: "x", To: "y"}, {From: "x", To: "z"}}})
+			w.keep(w.d.DeedEvents(webhook.Deed{App: app, Kind: k, Pairs: []webhook.Pair{{From: "x", To: "y"}, {From: "x", To: "z"}}}))
 		}
-		w.d.ProfileSet(im.WithCaller(w.t.Context(), by), im.UserKey{App: app, User: "mira"}, "root",
-			[]webhook.ProfileItem{{Tag: "Tag_Profile_IM_Nick", Value: "Mira K."}, {Tag: "Tag_Profile_IM_Level", Value: 3}})
+		w.keep(w.d.ProfileEvents(im.WithCaller(w.t.Context(), by), im.UserKey{App: app, User: "mira"}, "root",
+			[]webhook.ProfileItem{{Tag: "Tag_Profile_IM_Nick", Value: "Mira K."}, {Tag: "Tag_Profile_IM_Level", Value: 3}}))
 		rest(time.Minute)
 		var y []string
 		for _, g := range r.take() {

@@ -39,8 +39,6 @@ type Store interface {
 	Cursors(ctx context.Context, app im.AppID) ([]im.WebhookCursor, error)
 	// SaveCursor keeps that of one.
 	SaveCursor(ctx context.Context, app im.AppID, c im.WebhookCursor) error
-	// SaveKept writes events, with a change or without.
-	SaveKept(ctx context.Context, k im.Kept) error
 }
 
 // Settings keeps what applications have set, under the promise of [Store].

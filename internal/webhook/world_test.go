@@ -271,3 +271,12 @@ func customs(t testing.TB, all []got) map[string][]string {
 	}
 	return out
 }
+
+// keep commits rows, where they are kept, and tells them.
+func (w *world) keep(rows []im.EventRow) {
+	w.t.Helper()
+	if err := w.store.SaveKept(w.t.Context(), im.Kept{Events: rows}); err != nil {
+		w.t.Fatal(err)
+	}
+	w.d.Tell(rows)
+}
