@@ -148,7 +148,7 @@ func (s *Service) relate(ctx context.Context, q im.RelationQuery, decide func(im
 		s.forsake(rows)
 		if s.cfg.Hooks != nil && len(last.done) > 0 {
 			last.rows = s.cfg.Hooks.Events(ctx, last.done)
-			last.RelationChange.Events = last.rows
+			last.Events = last.rows
 		}
 		rows = last.rows
 		t = s.order.enter(t, last.happening)
