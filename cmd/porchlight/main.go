@@ -29,6 +29,7 @@ func subcommands() []subcommand {
 		{"serve", "run the server", serve},
 		{"app", "manage the applications of a running server", appFamily().run},
 		{"user", "show, kick and ban users of a running server", userFamily().run},
+		{"webhook", "manage what the back end of an application is told", webhookFamily().run},
 		{"audit", "tell who has ordered what", audit},
 		{"usersig", "mint a UserSig, or look into one", userSig},
 		{"version", "print the version", printVersion},

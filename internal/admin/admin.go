@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/porchlight-im/porchlight/internal/app"
+	"github.com/porchlight-im/porchlight/internal/im"
 )
 
 // Config is what the operator's side is made from.
@@ -32,6 +33,9 @@ type Config struct {
 	Apps    *app.Manager
 	Users   Users
 	Audit   Audit
+
+	Webhooks        Webhooks
+	WebhookCommands []im.WebhookCommand
 }
 
 // Handlers are the operator's side. Make them with [New].

@@ -37,6 +37,7 @@ func (h *Handlers) API(mux *http.ServeMux) {
 	h.keyRoutes(api)
 	h.userRoutes(api)
 	h.auditRoutes(api)
+	h.webhookRoutes(api)
 	documentRoutes(api)
 	mux.HandleFunc(root+"/", func(w http.ResponseWriter, r *http.Request) { h.serve(routes, w, r) })
 }

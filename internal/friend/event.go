@@ -50,6 +50,7 @@ type Changed struct {
 type happening struct {
 	events []Event
 	done   []Done
+	rows   []im.EventRow // that tell of done
 }
 
 // event adds an event about a user, to the latest one of its kind where that can
@@ -74,9 +75,13 @@ type Hooks interface {
 	// gives a refusal for each item that it does not allow, nil for the others,
 	// in their order; nil allows all. It has a deadline of its own.
 	Before(ctx context.Context, ask Ask) []*im.Error
-	// After is told of what was committed, in the order of the commits. It only
-	// enqueues.
-	After(d Done)
+	// Events makes what tells of deeds, to be committed with them. It neither
+	// blocks nor waits, nor does any of the rest.
+	Events(ctx context.Context, deeds []Done) []im.EventRow
+	// Tell says that rows are true, in the order of the commits.
+	Tell(rows []im.EventRow)
+	// Forsake says that rows will never be true.
+	Forsake(rows []im.EventRow)
 }
 
 // Ask is what a user wants to do: exactly one of the lists is there.

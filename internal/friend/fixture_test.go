@@ -28,6 +28,7 @@ type world struct {
 
 	mu     sync.Mutex
 	events []friend.Event
+	deeds  []friend.Done
 	done   []friend.Done
 	refuse map[im.UserID]*im.Error // by the back end, before
 	asked  int
@@ -93,11 +94,26 @@ func (w *world) Before(_ context.Context, ask friend.Ask) []*im.Error {
 	return refused
 }
 
-func (w *world) After(d friend.Done) {
+// Events gives rows that name the deeds by their numbers.
+func (w *world) Events(_ context.Context, deeds []friend.Done) (rows []im.EventRow) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.done = append(w.done, d)
+	for _, d := range deeds {
+		w.deeds = append(w.deeds, d)
+		rows = append(rows, im.EventRow{ID: -int64(len(w.deeds))})
+	}
+	return rows
 }
+
+func (w *world) Tell(rows []im.EventRow) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range rows {
+		w.done = append(w.done, w.deeds[-r.ID-1])
+	}
+}
+
+func (w *world) Forsake([]im.EventRow) {}
 
 // told gives what was told since the last time, as "alice: added bob".
 func (w *world) told() []string {

@@ -86,11 +86,8 @@ func (s *Service) tell(h happening) {
 	for _, e := range h.events {
 		s.cfg.Tell(e)
 	}
-	if s.cfg.Hooks == nil {
-		return
-	}
-	for _, d := range h.done {
-		s.cfg.Hooks.After(d)
+	if len(h.rows) > 0 {
+		s.cfg.Hooks.Tell(h.rows)
 	}
 }
 
@@ -140,16 +137,26 @@ const chunk = 100
 // told in the order of the commits, and refuses a caller who has no account.
 func (s *Service) relate(ctx context.Context, q im.RelationQuery, decide func(im.Relations, *change)) error {
 	var t *ticket
-	var last *change // what the run of the transaction that counts has decided
+	var last *change       // what the run of the transaction that counts has decided
+	var rows []im.EventRow // of the latest run
 	missing := false
 	err := s.cfg.Store.Relate(ctx, q, func(now im.Relations) im.RelationChange {
 		last = &change{app: q.User.App, own: q.User.User}
 		if missing = !now.Found; !missing {
 			decide(now, last)
 		}
+		s.forsake(rows)
+		if s.cfg.Hooks != nil && len(last.done) > 0 {
+			last.rows = s.cfg.Hooks.Events(ctx, last.done)
+			last.Events = last.rows
+		}
+		rows = last.rows
 		t = s.order.enter(t, last.happening)
 		return last.RelationChange
 	})
+	if err != nil {
+		s.forsake(rows)
+	}
 	s.order.settle(t, err)
 	switch {
 	case err != nil:
@@ -159,6 +166,13 @@ func (s *Service) relate(ctx context.Context, q im.RelationQuery, decide func(im
 	}
 	s.follow(ctx, last)
 	return nil
+}
+
+// forsake says of rows that they will never be true.
+func (s *Service) forsake(rows []im.EventRow) {
+	if len(rows) > 0 {
+		s.cfg.Hooks.Forsake(rows)
+	}
 }
 
 // follow has statuses be told by the lists as they are now. What fails is made

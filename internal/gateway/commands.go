@@ -194,6 +194,9 @@ func (c *conn) carryOut(ctx context.Context, cmd command, k *call) ([]byte, erro
 		c.g.metrics.limited.WithLabelValues("calls").Inc()
 		return nil, im.Errorf(im.CodeTooOften, "at most %d calls in %s; slow down", set.CallsPerWindow, set.CallsWindow)
 	}
+	if cmd.changing {
+		ctx = c.caller(ctx, s.Platform)
+	}
 	payload, err := cmd.serve(ctx, k)
 	switch {
 	case err != nil:

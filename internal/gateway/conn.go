@@ -28,7 +28,7 @@ type conn struct {
 	opcode   ws.OpCode  // of the frames it is sent
 	instance uint64     // a hash of which page or process of the client it is, 0 if it does not say
 	opened   int64      // ms, by the engine's clock, as all below
-	peer     netip.Addr // the client's, for limits per address; none if a proxy does not say it
+	addr     netip.Addr // the client's; none if a proxy does not say it
 
 	// Written by the read goroutine or the sweeper, read by all.
 	heard    atomic.Int64  // when the client was last heard
@@ -275,6 +275,15 @@ func (c *conn) message(op ws.OpCode, msg []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.g.lim.CommandTimeout)
 	defer cancel()
 	return c.dispatch(ctx, &req)
+}
+
+// peer gives the address by which limits count the client.
+func (c *conn) peer() netip.Addr { return network(c.addr) }
+
+// caller says in a context that the client orders what is done under it, from a
+// session on a platform.
+func (c *conn) caller(ctx context.Context, p im.Platform) context.Context {
+	return im.WithCaller(ctx, im.Caller{Kind: im.CallerClient, Addr: c.addr, Platform: p})
 }
 
 // reply queues an answer and writes it if nobody else is writing.

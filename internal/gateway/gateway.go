@@ -239,7 +239,7 @@ func (g *Gateway) newConn(nc net.Conn, r *http.Request) *conn {
 	if r.URL.Path == "/info" {
 		c.opcode = ws.OpText
 	}
-	c.peer = g.cfg.Proxies.peer(r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
+	c.addr = g.cfg.Proxies.Client(r)
 	c.heard.Store(c.opened)
 	c.pinged.Store(c.opened)
 	c.initIO()

@@ -29,13 +29,13 @@ type subject struct {
 // failures gives the limits on failed verifications that a login of the user
 // falls under: none where the address is not known.
 func (c *conn) failures(user im.UserKey) []limit {
-	if !c.peer.IsValid() {
+	if !c.peer().IsValid() {
 		return nil
 	}
 	lim := &c.g.lim
 	return []limit{
-		{subject{"verifications", user.App, user.User, c.peer}, lim.VerifyFailures, lim.VerifyWindow},
-		{subject{"verifications_peer", user.App, "", c.peer}, lim.VerifyFailuresPeer, lim.VerifyWindow},
+		{subject{"verifications", user.App, user.User, c.peer()}, lim.VerifyFailures, lim.VerifyWindow},
+		{subject{"verifications_peer", user.App, "", c.peer()}, lim.VerifyFailuresPeer, lim.VerifyWindow},
 	}
 }
 

@@ -123,7 +123,7 @@ func TestCountsAreBounded(t *testing.T) {
 // TestSE12_FailuresAtOnceTellNoMore: verifications that were let through
 // together are counted one by one before any is answered.
 func TestSE12_FailuresAtOnceTellNoMore(t *testing.T) {
-	c := &conn{g: newTestGateway(t, Limits{}), peer: netip.MustParseAddr("203.0.113.1")}
+	c := &conn{g: newTestGateway(t, Limits{}), addr: netip.MustParseAddr("203.0.113.1")}
 	told := 0
 	for range 50 {
 		if err := c.countFailure(im.UserKey{App: 1, User: "alice"}, im.Err(im.CodeSigMismatch)); errors.Is(err, im.Err(im.CodeSigMismatch)) {

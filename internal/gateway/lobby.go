@@ -77,11 +77,11 @@ func (l *lobby) enter(c *conn) (out *conn, reason string) {
 	}
 	c.guest = &guest{c: c}
 	l.all.push(c.guest, linkAll)
-	if c.peer.IsValid() {
-		q := l.peers[c.peer]
+	if c.peer().IsValid() {
+		q := l.peers[c.peer()]
 		if q == nil {
 			q = &queue{}
-			l.peers[c.peer] = q
+			l.peers[c.peer()] = q
 		}
 		q.push(c.guest, linkPeer)
 		if q.n > lim.PreLoginAddress {
@@ -108,10 +108,10 @@ func (l *lobby) leave(c *conn) {
 
 func (l *lobby) removeLocked(c *conn) {
 	l.all.remove(c.guest, linkAll)
-	if q := l.peers[c.peer]; q != nil {
+	if q := l.peers[c.peer()]; q != nil {
 		q.remove(c.guest, linkPeer)
 		if q.n == 0 {
-			delete(l.peers, c.peer)
+			delete(l.peers, c.peer())
 		}
 	}
 	c.guest = nil

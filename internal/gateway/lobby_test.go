@@ -33,7 +33,7 @@ func TestSE14_LobbyAgainstAModel(t *testing.T) {
 	for i := range 40 {
 		c := &conn{g: g}
 		if i%5 > 0 { // the others' address is unknown
-			c.peer = netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", i%5))
+			c.addr = netip.MustParseAddr(fmt.Sprintf("203.0.113.%d", i%5))
 		}
 		conns = append(conns, c)
 	}
@@ -47,7 +47,7 @@ func TestSE14_LobbyAgainstAModel(t *testing.T) {
 		var want *conn
 		if !slices.Contains(model, c) {
 			model = append(model, c)
-			if want = overfull(model, c.peer); want != nil {
+			if want = overfull(model, c.addr); want != nil {
 				model = slices.DeleteFunc(model, func(m *conn) bool { return m == want })
 			}
 		}
@@ -68,7 +68,7 @@ func TestSE14_LobbyAgainstAModel(t *testing.T) {
 func overfull(model []*conn, peer netip.Addr) *conn {
 	var same []*conn
 	for _, m := range model {
-		if m.peer == peer {
+		if m.addr == peer {
 			same = append(same, m)
 		}
 	}

@@ -103,8 +103,9 @@ func (k *call) open(ctx context.Context, user im.UserKey, sig usersig.Sig, own *
 	old, leaves := k.c.leaveFor(user)
 	k.c.out.hold()
 	defer k.c.out.release()
-	_, err := g.cfg.Status.Login(ctx, status.Login{
-		User: user, Platform: wire.PlatformOf(k.req.Head.Platform), KeyID: sig.KeyID,
+	platform := wire.PlatformOf(k.req.Head.Platform)
+	_, err := g.cfg.Status.Login(k.c.caller(ctx, platform), status.Login{
+		User: user, Platform: platform, KeyID: sig.KeyID,
 		Issued: sig.Issued, Expires: min(sig.Expires, farAway), Policy: policyOf(k.app), Out: k.c, Leaves: leaves,
 		Bound: func(at status.Attached) { k.opened(at, own) },
 	}, newInst())
@@ -188,7 +189,7 @@ func (k *call) resume(ctx context.Context, s *session) error {
 	}
 	k.c.out.hold()
 	defer k.c.out.release()
-	_, err := g.cfg.Status.Return(ctx, s.Session, k.c, func(at status.Attached) { k.bind(g.memory.open(s), at) })
+	_, err := g.cfg.Status.Return(k.c.caller(ctx, s.Platform), s.Session, k.c, func(at status.Attached) { k.bind(g.memory.open(s), at) })
 	return err
 }
 
@@ -269,7 +270,7 @@ func logout(ctx context.Context, k *call) ([]byte, error) {
 	s.end(im.CauseLogout)
 	// Also where it is over: OK says that it is so for good, and whoever ended it
 	// may not have committed that yet.
-	if err := k.c.g.cfg.Status.End(ctx, s.Session, im.CauseLogout); err != nil {
+	if err := k.c.g.cfg.Status.End(k.c.caller(ctx, s.Platform), s.Session, im.CauseLogout); err != nil {
 		return nil, err
 	}
 	k.c.g.metrics.logouts.Inc()

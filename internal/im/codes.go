@@ -50,6 +50,7 @@ const (
 	CodeTooOften      Code = 7008
 	CodeEdition       Code = 7013
 	CodeStatusOff     Code = 72001
+	CodeWebhook       Code = 80003
 	CodeLoginTooOften Code = 72010
 	CodeUserRate      Code = -10113
 	CodeOverload      Code = -10114
@@ -123,6 +124,7 @@ var codeTexts = map[Code]string{
 	CodeTooOften:      "called too often; slow down",
 	CodeEdition:       "the application's edition does not include this call",
 	CodeStatusOff:     "user status is switched off for this application; an operator can switch it on",
+	CodeWebhook:       "the application's back end was asked and gave no answer",
 	CodeLoginTooOften: "too many logins and logouts of this user; wait a moment",
 	CodeUserRate:      "too many requests on this connection; slow down",
 	CodeOverload:      "the server is overloaded; try again later",

@@ -107,6 +107,7 @@ type RelationChange struct {
 	Unblock  []Edge
 	Groups   []FriendGroup // of the user: made, or renamed
 	Ungroup  []int64       // groups of the user that go
+	Events   []EventRow    // that tell of it
 }
 
 // OwnedFriend is an entry of Owner's list.

@@ -42,6 +42,13 @@ const (
 
 	MaxWebSessions = 10 // web sessions of one user under the multi policy of -dev
 	MaxAdmins      = 10 // administrators of one application
+
+	MaxWebhookURLs  = 10         // URLs of one application
+	MaxWebhookURL   = 1024       // length of one
+	MaxWebhookToken = 64         // length of a token
+	MaxWebhookBatch = 500        // events in one request
+	MaxWebhookQueue = 10_000     // events of one URL that wait in memory alone
+	MaxWebhookKept  = 10_000_000 // kept events of one application
 )
 
 // The limits of relations and profiles, texts in bytes of UTF-8.
@@ -87,4 +94,6 @@ const (
 	TokenSkew      = 300 * time.Second
 	PushReachable  = 7 * 24 * time.Hour // Offline for so long, then Unlogined
 	WatchRetention = 24 * time.Hour     // a list outlives its owner's presence by this
+	WebhookTimeout = 2 * time.Second    // for a back end to answer
+	WebhookKeep    = 7 * 24 * time.Hour // kept events, delivered or not
 )

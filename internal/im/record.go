@@ -74,6 +74,7 @@ type Opening struct {
 	Mark    Mark
 	Ended   []SessionRow // sessions it pushed out, with Closed and Cause set
 	Forget  bool         // drop the subscription list: its user was away too long
+	Events  []EventRow   // that tell of it
 }
 
 // AppRow is an application as the store keeps it. Settings holds what differs
@@ -121,7 +122,8 @@ type Order struct {
 	Ended   []SessionRow // sessions that it ends, with Closed and Cause set
 	Marks   []Mark
 	Customs []CustomRow
-	Audit   AuditRow // with an Action, or none is kept
+	Audit   AuditRow   // with an Action, or none is kept
+	Events  []EventRow // that tell of it
 }
 
 // Import is accounts that a back end makes, or updates where they exist, in one

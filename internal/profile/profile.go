@@ -22,9 +22,9 @@ import (
 
 // Store keeps what has been set. A method that returns nil has committed.
 type Store interface {
-	// SaveProfile sets fields by tag. It refuses with CodeNoAccount who has no
-	// account.
-	SaveProfile(ctx context.Context, key im.UserKey, values map[string]string) error
+	// SaveProfile sets fields by tag and keeps the events that tell of it. It
+	// refuses with CodeNoAccount who has no account.
+	SaveProfile(ctx context.Context, key im.UserKey, values map[string]string, events ...im.EventRow) error
 	// Profiles gives what is set of those who have an account.
 	Profiles(ctx context.Context, app im.AppID, users []im.UserID) (map[im.UserID]map[string]string, error)
 	// Fans gives who has a user as friend.
@@ -33,8 +33,13 @@ type Store interface {
 
 // Hooks is where an application's back end is told of what was done.
 type Hooks interface {
-	// After is told of a change that was committed. It only enqueues.
-	After(c Change)
+	// Events makes what tells of a change, to be committed with it. It neither
+	// blocks nor waits, nor does any of the rest.
+	Events(ctx context.Context, c Change) []im.EventRow
+	// Tell says that rows are true.
+	Tell(rows []im.EventRow)
+	// Forsake says that rows will never be true.
+	Forsake(rows []im.EventRow)
 }
 
 // Change is a change of a profile. By is who made it: the user, or an
@@ -192,17 +197,24 @@ func (s *Service) Set(ctx context.Context, c Caller, lim Limits, fields []im.Fie
 		return err
 	}
 	defer s.turns.give(c.User, turn)
-	if err := s.cfg.Store.SaveProfile(ctx, c.User, values); err != nil {
+	done := Change{User: c.User, By: cmp.Or(c.Admin, c.User.User), Fields: fields}
+	var rows []im.EventRow
+	if s.cfg.Hooks != nil {
+		rows = s.cfg.Hooks.Events(ctx, done)
+	}
+	if err := s.cfg.Store.SaveProfile(ctx, c.User, values, rows...); err != nil {
+		if s.cfg.Hooks != nil {
+			s.cfg.Hooks.Forsake(rows)
+		}
 		if errors.Is(err, im.Err(im.CodeNoAccount)) {
 			return im.Err(im.CodeProfileNoAccount)
 		}
 		return err
 	}
-	by := c.Admin
-	if by == "" {
-		by = c.User.User
+	s.told(ctx, done)
+	if s.cfg.Hooks != nil {
+		s.cfg.Hooks.Tell(rows)
 	}
-	s.told(ctx, Change{User: c.User, By: by, Fields: fields})
 	return nil
 }
 
@@ -214,9 +226,6 @@ func (s *Service) told(ctx context.Context, c Change) {
 		s.cfg.Log.Error("tell friends of a profile", "user", c.User.User, "err", err)
 	}
 	s.cfg.Tell(c, append(fans, c.User.User))
-	if s.cfg.Hooks != nil {
-		s.cfg.Hooks.After(c)
-	}
 }
 
 // Profile is what one user's profile says. Found is false where there is no such

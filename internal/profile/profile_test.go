@@ -26,9 +26,9 @@ type world struct {
 	*profile.Service
 	store *store.Store
 
-	mu    sync.Mutex
-	told  []string
-	after []profile.Change
+	mu            sync.Mutex
+	told          []string
+	before, after []profile.Change
 }
 
 func newWorld(t *testing.T, users ...im.UserID) *world {
@@ -56,11 +56,22 @@ func (w *world) tell(c profile.Change, to []im.UserID) {
 	w.told = append(w.told, fmt.Sprint(c.User.User, c.Fields, to))
 }
 
-func (w *world) After(c profile.Change) {
+func (w *world) Events(_ context.Context, c profile.Change) []im.EventRow {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.after = append(w.after, c)
+	w.before = append(w.before, c)
+	return []im.EventRow{{ID: -int64(len(w.before))}}
 }
+
+func (w *world) Tell(rows []im.EventRow) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range rows {
+		w.after = append(w.after, w.before[-r.ID-1])
+	}
+}
+
+func (w *world) Forsake([]im.EventRow) {}
 
 func key(u im.UserID) im.UserKey { return im.UserKey{App: testApp, User: u} }
 
@@ -240,7 +251,7 @@ type slowStore struct {
 	entered, release chan struct{}
 }
 
-func (s *slowStore) SaveProfile(context.Context, im.UserKey, map[string]string) error {
+func (s *slowStore) SaveProfile(context.Context, im.UserKey, map[string]string, ...im.EventRow) error {
 	s.entered <- struct{}{}
 	<-s.release
 	return errors.New("disk full")

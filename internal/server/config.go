@@ -17,6 +17,7 @@ import (
 	"github.com/porchlight-im/porchlight/internal/gateway"
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/store"
+	"github.com/porchlight-im/porchlight/internal/webhook"
 )
 
 // Config is all that can be set. Each value has a key path, its yaml names
@@ -35,6 +36,7 @@ type Config struct {
 	Grace    GraceConfig    `yaml:"grace"`
 	Status   StatusConfig   `yaml:"status"`
 	Store    StoreConfig    `yaml:"store"`
+	Webhook  WebhookConfig  `yaml:"webhook"`
 }
 
 // LogConfig says how to log to standard error.
@@ -168,6 +170,19 @@ type StoreConfig struct {
 	PurgeEvery    time.Duration `yaml:"purge_interval"` // between the removals of what is kept no longer
 }
 
+// WebhookConfig is about telling applications' back ends. What an application is
+// told, and where, is set of each: porchlight webhook.
+type WebhookConfig struct {
+	// addresses and CIDRs that webhooks may reach although they are not on the
+	// Internet, such as 127.0.0.1 or 10.0.0.0/8; all others of that kind are refused
+	// whatever name leads there, and counted as "forbidden_address"
+	Allow       []string      `yaml:"allow"`
+	Timeout     time.Duration `yaml:"timeout"`      // for a back end to answer
+	QueueEvents int           `yaml:"queue_events"` // events for one URL that wait in memory; the oldest make room
+	Keep        time.Duration `yaml:"keep"`         // kept events, delivered or not
+	KeepEvents  int           `yaml:"keep_events"`  // the same, in events of one application
+}
+
 // DefaultConfig gives the defaults.
 func DefaultConfig() Config {
 	return Config{
@@ -196,6 +211,9 @@ func DefaultConfig() Config {
 		Grace:  GraceConfig{Close: im.GraceBreak, Node: im.GraceNode},
 		Status: StatusConfig{PushReachable: im.PushReachable, WatchRetention: im.WatchRetention},
 		Store:  StoreConfig{Gather: im.CommitGather, KeepClosedFor: im.KeepClosed, PurgeEvery: time.Hour},
+		Webhook: WebhookConfig{
+			Timeout: im.WebhookTimeout, QueueEvents: im.MaxWebhookQueue, Keep: im.WebhookKeep, KeepEvents: im.MaxWebhookKept,
+		},
 	}
 }
 
@@ -304,6 +322,9 @@ func (c Config) check() error {
 		return fmt.Errorf("gateway.ping: %s is not shorter than limits.dead_native, %s", ping, deadNative)
 	case c.Gateway.Hello < time.Second:
 		return fmt.Errorf("gateway.hello: %s is under a second", c.Gateway.Hello)
+	}
+	if _, err := webhook.ParseNets(c.Webhook.Allow); err != nil {
+		return fmt.Errorf("webhook.allow: %w", err)
 	}
 	if _, err := gateway.ParseProxies(c.Gateway.Proxies); err != nil {
 		return fmt.Errorf("gateway.proxies: %w", err)

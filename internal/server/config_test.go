@@ -103,7 +103,7 @@ func TestEverySettingCanBeSetInThreeWays(t *testing.T) {
 			value = fmt.Sprint(!v.Bool())
 		case path == "limits.prelogin" || value == "":
 			value = "11s"
-		case path == "gateway.proxies", path == "rest.allow":
+		case path == "gateway.proxies", path == "rest.allow", path == "webhook.allow":
 			value = "[10.0.0.0/8]"
 		case path == "rest.rates":
 			value = "[openim/query_online_status=400]"

@@ -25,6 +25,8 @@ func register(r prometheus.Registerer, version string, e *status.Engine, s *stor
 	counter("own_deliveries_total", "Notices handed to connections about their own user.", func() float64 { return float64(e.Stats().Own) })
 	counter("unsaved_total", "Times that ends of sessions could not be written and were kept for later.",
 		func() float64 { return float64(e.Stats().Unsaved) })
+	counter("webhook_unsaved_total", "Events for back ends given up, as they could not be written for long.",
+		func() float64 { return float64(e.Stats().Untold) })
 	gauge("users", "Users in memory.", func() float64 { return float64(e.Stats().Users) })
 	gauge("watches", "Pairs of a watched user and a watching account.", func() float64 { return float64(e.Stats().Watches) })
 	gauge("accounts", "Accounts with a connection, or being served.", func() float64 { return float64(e.Stats().Accounts) })

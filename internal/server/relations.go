@@ -22,7 +22,7 @@ func (o Options) blocks(s *store.Store) status.Blocks { return cmp.Or[status.Blo
 func (s *Server) newFriends() *friend.Service {
 	return friend.New(friend.Config{
 		Store: s.store, Lists: s.store, Statuses: s.status, Log: s.log,
-		Tell: func(e friend.Event) { s.gateway.TellFriend(e) },
+		Tell: func(e friend.Event) { s.gateway.TellFriend(e) }, Hooks: friendHooks{s.webhooks},
 	})
 }
 
@@ -30,6 +30,6 @@ func (s *Server) newFriends() *friend.Service {
 func (s *Server) newProfiles() *profile.Service {
 	return profile.New(profile.Config{
 		Store: s.store, Log: s.log,
-		Tell: func(c profile.Change, to []im.UserID) { s.gateway.TellProfile(c, to) },
+		Tell: func(c profile.Change, to []im.UserID) { s.gateway.TellProfile(c, to) }, Hooks: profileHooks{s.webhooks},
 	})
 }

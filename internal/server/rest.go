@@ -74,7 +74,7 @@ func (c Config) callers(proxies gateway.Proxies) func(*http.Request) bool {
 }
 
 // beside serves the REST API, and everything else by the router.
-func beside(api *rest.API, router http.Handler) http.Handler {
+func beside(api, router http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if rest.Takes(r) {
 			api.ServeHTTP(w, r)

@@ -32,6 +32,7 @@ import (
 	"github.com/porchlight-im/porchlight/internal/status"
 	"github.com/porchlight-im/porchlight/internal/store"
 	"github.com/porchlight-im/porchlight/internal/usersig"
+	"github.com/porchlight-im/porchlight/internal/webhook"
 	"github.com/porchlight-im/porchlight/internal/wire"
 )
 
@@ -48,6 +49,8 @@ type Server struct {
 	gateway  *gateway.Gateway
 	rest     *rest.API
 	days     *app.Days
+	webhooks *webhook.Dispatcher
+	proxies  gateway.Proxies
 	registry *prometheus.Registry
 	listener net.Listener
 	private  net.Listener // nil for none
@@ -125,10 +128,14 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	if err := s.openWebhooks(ctx, epoch); err != nil {
+		return err
+	}
 	accounts := account.New(s.store)
 	s.status = status.New(status.Config{
 		Store: s.store, Lists: s.store, Orders: accounts, Accounts: accounts, Encode: wire.Encode,
 		Friends: opt.friends(s.store), Blocks: opt.blocks(s.store),
+		Hooks: s.webhooks, Journal: s.store,
 		Rules: s.cfg.Rules(), Retention: s.cfg.Status.WatchRetention, Epoch: epoch, Rev: rev, Log: s.log,
 	})
 	if err := s.status.Restore(ctx); err != nil {
@@ -136,7 +143,7 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	register(s.registry, s.version, s.status, s.store)
-	proxies, err := gateway.ParseProxies(s.cfg.Gateway.Proxies)
+	s.proxies, err = gateway.ParseProxies(s.cfg.Gateway.Proxies)
 	if err != nil {
 		return fmt.Errorf("gateway.proxies: %w", err)
 	}
@@ -149,12 +156,12 @@ func (s *Server) build(ctx context.Context, opt Options) error {
 	s.gateway = gateway.New(gateway.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Profiles: profiles, Friends: friends,
 		Sealer: usersig.NewSealer(secret),
-		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: proxies, Metrics: s.registry, Log: s.log,
+		Limits: limits, Origins: s.cfg.Gateway.Origins, Proxies: s.proxies, Metrics: s.registry, Log: s.log,
 	})
 	s.days = app.NewDays(s.status, s.store, s.log)
 	s.rest = rest.New(rest.Config{
 		Apps: apps, Accounts: accounts, Status: s.status, Profiles: profiles, Friends: friends,
-		Days: s.days, Addresses: s.addresses, Allowed: s.cfg.callers(proxies),
+		Days: s.days, Addresses: s.addresses, Allowed: s.cfg.callers(s.proxies),
 		Settings: s.cfg.restSettings(), Metrics: s.registry, Log: s.log,
 	})
 	s.apps = app.NewManager(app.ManagerConfig{Apps: apps, Store: s.store, Changed: s.gateway.AppChanged})
@@ -201,6 +208,7 @@ func (s *Server) Dev() *Dev {
 // closed, spread out, and the last writes done.
 func (s *Server) Run(ctx context.Context) error {
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	stopWebhooks := s.runWebhooks(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.days.Run, s.purge, trim} {
 		wg.Go(func() { _ = run(parts) }) // they end with parts and have no error to give
@@ -226,6 +234,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.gateway.Drain(parts)
 	stop()
 	wg.Wait()
+	stopWebhooks()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil
 	}
@@ -237,6 +246,7 @@ func (s *Server) servers() map[*http.Server]net.Listener {
 	operator := admin.New(admin.Config{
 		Token: s.token, Metrics: s.registry, Ready: s.ready, Version: s.version, Log: s.log,
 		Apps: s.apps, Users: s.status, Audit: s.store,
+		Webhooks: s.webhooks, WebhookCommands: webhook.Commands(),
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /binfo", s.gateway)
@@ -247,14 +257,16 @@ func (s *Server) servers() map[*http.Server]net.Listener {
 		mux.Handle("/demo/", demo.New(demo.Config{App: s.dev.SDKAppID, Secret: s.dev.SecretKey, Log: s.log}))
 	}
 	operator.Public(mux)
-	all := map[*http.Server]net.Listener{newHTTPServer(beside(s.rest, mux), s.log): s.listener}
+	all := map[*http.Server]net.Listener{newHTTPServer(beside(byBackend(s.proxies, s.rest), mux), s.log): s.listener}
+	api := http.NewServeMux()
+	operator.API(api)
 	if s.private == nil {
-		operator.API(mux)
+		mux.Handle("/admin/", byBackend(s.proxies, api))
 		return all
 	}
 	private := http.NewServeMux()
 	operator.Private(private)
-	operator.API(private)
+	private.Handle("/admin/", byBackend(s.proxies, api))
 	all[newHTTPServer(private, s.log)] = s.private
 	return all
 }
@@ -312,6 +324,9 @@ func (s *Server) purge(ctx context.Context) error {
 			s.log.Error("purge", "err", err)
 		case n > 0:
 			s.log.Info("purged", "rows", n)
+		}
+		if err := s.webhooks.Purge(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("purge events", "err", err)
 		}
 		select {
 		case <-ctx.Done():

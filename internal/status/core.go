@@ -1,6 +1,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -50,6 +51,7 @@ type session struct {
 	link     uint64       // the socket beneath it, 0 for none
 	until    int64        // end of its grace, steady ms; 0 while its socket lives
 	final    im.MarkState // what its platform's mark becomes if nobody returns
+	cause    im.Cause     // why its socket ended, where it has none
 	told     int64        // its lost socket had received all that changed before, steady ms
 }
 
@@ -98,9 +100,10 @@ type event struct {
 	platform im.Platform
 	link     uint64
 	cause    im.Cause
-	told     int64  // evDetach: the socket had received all that changed before
-	custom   string // evCustom, evRestore
-	others   bool   // evAttach, evEnd: sessions from before the start may yet return
+	told     int64     // evDetach: the socket had received all that changed before
+	custom   string    // evCustom, evRestore
+	by       im.Caller // evCustom, evEnd: who wants it; unknown where no back end is to be told
+	others   bool      // evAttach, evEnd: sessions from before the start may yet return
 	marks    []im.Mark
 }
 
@@ -111,6 +114,11 @@ type effects struct {
 	marks   []im.Mark // to be kept for good, without Rev
 	cleared bool      // the custom status was cleared, for good too
 	wake    moment    // when either clock alone may change something, 0 for never
+
+	left  []session // are lost, their graces over
+	came  bool      // evAttach: the session was not here
+	ended bool      // evEnd: it was here
+	noted bool      // the shell's own: a back end was told of the version
 }
 
 // step applies an event to a user and says what follows. It is pure: its
@@ -150,6 +158,7 @@ func (u *user) expire(now moment, r *Rules, fx *effects) {
 		u.remove(i)
 		if s.final != im.MarkOut { // or it was marked when it ended
 			u.leave(s.platform, s.final, now, fx)
+			fx.left = append(fx.left, s)
 		}
 	}
 	u.marks.lostPush(func(p im.Platform, at int64) {
@@ -162,6 +171,7 @@ func (u *user) expire(now moment, r *Rules, fx *effects) {
 func (u *user) attach(ev event, now moment, fx *effects) {
 	i := u.find(ev.inst)
 	if i < 0 {
+		fx.came = !u.standsFor(ev.platform)
 		u.sessions = append(u.sessions, session{inst: ev.inst, platform: ev.platform})
 		i = len(u.sessions) - 1
 	}
@@ -185,6 +195,14 @@ func (u *user) awaitNone(ev event) (there bool) {
 	return there
 }
 
+// standsFor reports whether something stands for the sessions on a platform from
+// before the start.
+func (u *user) standsFor(p im.Platform) bool {
+	return slices.ContainsFunc(u.sessions, func(s session) bool {
+		return s.inst == 0 && s.platform == p && s.final == im.MarkLost
+	})
+}
+
 // detach begins the grace of a session whose socket ended. A socket that was
 // replaced before it ended says nothing about its session.
 func (u *user) detach(ev event, now moment, r *Rules, fx *effects) {
@@ -193,14 +211,15 @@ func (u *user) detach(ev event, now moment, r *Rules, fx *effects) {
 		return
 	}
 	s := &u.sessions[i]
-	s.link, s.told, s.final = 0, ev.told, im.MarkLost
+	s.link, s.told, s.final, s.cause = 0, ev.told, im.MarkLost, ev.cause
 	if g := r.Grace[ev.cause].Milliseconds(); g > 0 {
 		s.until = now.steady + g
 		return
 	}
-	p := s.platform
+	lost := *s
 	u.remove(i)
-	u.leave(p, im.MarkLost, now, fx)
+	u.leave(lost.platform, im.MarkLost, now, fx)
+	fx.left = append(fx.left, lost)
 }
 
 // end takes a session away for good. Where it was the only one that could have
@@ -209,6 +228,7 @@ func (u *user) detach(ev event, now moment, r *Rules, fx *effects) {
 func (u *user) end(ev event, now moment, r *Rules, fx *effects) {
 	i := u.find(ev.inst)
 	there := i >= 0
+	fx.ended = there || u.standsFor(ev.platform)
 	if there {
 		u.remove(i)
 	}
@@ -228,9 +248,12 @@ func (u *user) restore(ev event, now moment, r *Rules, fx *effects) {
 			continue
 		}
 		if g := r.Grace[im.CauseNode].Milliseconds(); g > 0 {
-			u.sessions = append(u.sessions, session{platform: m.Platform, final: im.MarkLost, until: now.steady + g})
+			u.sessions = append(u.sessions, session{
+				platform: m.Platform, final: im.MarkLost, cause: im.CauseNode, until: now.steady + g,
+			})
 		} else {
 			u.leave(m.Platform, im.MarkLost, now, fx)
+			fx.left = append(fx.left, session{platform: m.Platform, cause: im.CauseNode})
 		}
 	}
 	if len(u.sessions) > 0 {

@@ -21,6 +21,8 @@ type durable struct {
 	closed  map[im.SessionID]im.SessionRow
 	lists   map[im.UserKey]struct{} // to be emptied: their owners were away for too long
 	wake    chan struct{}
+
+	unwritten unwritten
 }
 
 type markKey struct {
@@ -222,14 +224,19 @@ func (e *Engine) runDurable(ctx context.Context) {
 // saveDurable writes what has gathered; what cannot be written waits on.
 func (e *Engine) saveDurable(ctx context.Context) bool {
 	marks, customs, closed := e.durable.gathered()
+	rows := e.takeRows() // after the marks: no loss is written before what tells of it
 	var err error
-	for err == nil && len(marks)+len(customs) > 0 {
-		m, c := min(durableBatch, len(marks)), min(durableBatch, len(customs))
-		if err = e.cfg.Store.SaveLive(ctx, marks[:m], customs[:c]); err == nil {
+	for err == nil && len(rows)+len(marks)+len(customs) > 0 {
+		r, m, c := min(durableBatch, len(rows)), 0, 0
+		if r == len(rows) {
+			m, c = min(durableBatch, len(marks)), min(durableBatch, len(customs))
+		}
+		if err = e.keep(ctx, im.Kept{Marks: marks[:m], Customs: customs[:c], Events: rows[:r]}); err == nil {
 			e.durable.written(marks[:m], customs[:c])
-			marks, customs = marks[m:], customs[c:]
+			rows, marks, customs = rows[r:], marks[m:], customs[c:]
 		}
 	}
+	e.retryEvents(rows)
 	for id, row := range closed {
 		if err != nil {
 			break

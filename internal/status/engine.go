@@ -79,6 +79,8 @@ type Config struct {
 	Lists     Lists
 	Orders    Orders
 	Accounts  Accounts
+	Hooks     Hooks            // nil for none
+	Journal   Journal          // where there are Hooks
 	Friends   Friends          // nil for none: nobody has friends
 	Blocks    Blocks           // nil for none: nobody is blocked
 	Encode    func(*im.Notice) // fills Item and Push; pure and quick
@@ -167,12 +169,14 @@ func (e *Engine) SetCustom(ctx context.Context, key im.UserKey, text string) err
 	defer e.release(a)
 	var row im.CustomRow
 	var old string
-	e.stepThen(key, event{kind: evCustom, custom: text}, func(before, after string) {
+	e.stepThen(key, event{kind: evCustom, custom: text, by: im.CallerOf(ctx)}, func(before, after string) {
 		old, row = before, im.CustomRow{User: key, Text: after, Rev: e.nextRev()}
 	})
 	// With the marks that wait, or a crash could leave the words of someone who is
 	// not known to be there. A repeat is written too: the one before may have failed.
-	if err := e.cfg.Store.SaveLive(ctx, e.durable.marksOf(key), []im.CustomRow{row}); err != nil {
+	k := im.Kept{Marks: e.durable.marksOf(key), Customs: []im.CustomRow{row}, Events: e.takeEvents(a)}
+	if err := e.keep(ctx, k); err != nil {
+		e.forsake(k.Events)
 		e.revertCustom(key, text, old)
 		return fmt.Errorf("save custom status of %s: %w", key.User, err)
 	}
@@ -225,7 +229,7 @@ func (e *Engine) nextRev() int64 {
 type stats struct {
 	changes, deliveries, own atomic.Int64
 	users, watches, accounts atomic.Int64
-	unsaved                  atomic.Int64
+	unsaved, untold          atomic.Int64
 }
 
 // Stats is what the engine did and holds.
@@ -237,6 +241,7 @@ type Stats struct {
 	Watches    int64 // pairs of a watched user and a watching account
 	Accounts   int64 // accounts with a live connection, or being served
 	Unsaved    int64 // writes of marks that failed and are tried again
+	Untold     int64 // events for back ends that were given up, as they could not be written for long
 }
 
 // Stats gives the figures of now.
@@ -245,6 +250,6 @@ func (e *Engine) Stats() Stats {
 	return Stats{
 		Changes: s.changes.Load(), Deliveries: s.deliveries.Load(), Own: s.own.Load(),
 		Users: s.users.Load(), Watches: s.watches.Load(), Accounts: s.accounts.Load(),
-		Unsaved: s.unsaved.Load(),
+		Unsaved: s.unsaved.Load(), Untold: s.untold.Load(),
 	}
 }

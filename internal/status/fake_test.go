@@ -20,6 +20,7 @@ type fakeStore struct {
 	marks   map[markKey]im.Mark
 	customs map[im.UserKey]im.CustomRow
 	fail    bool
+	slow    time.Duration // a login takes
 	opened  int
 	orders  []im.Order
 }
@@ -52,6 +53,7 @@ func (f *fakeStore) User(_ context.Context, key im.UserKey) (im.UserRow, error) 
 }
 
 func (f *fakeStore) OpenSession(_ context.Context, o im.Opening, _ int64) (int64, error) {
+	time.Sleep(f.slow)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.fail {

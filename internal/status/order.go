@@ -53,9 +53,14 @@ func (e *Engine) Delete(ctx context.Context, key im.UserKey, actor string) error
 	defer e.release(a)
 	now := e.cfg.Now()
 	order := im.Order{User: key, Before: now.Unix(), Delete: true, Audit: im.AuditRow{Actor: actor, Action: "user.delete"}}
+	events := thrownOut(ctx, key, openOnes(a.row.Sessions, now.UnixMilli()))
+	promised := e.promise(a, len(events))
+	defer e.fulfil(a, promised)
+	order.Events = promised.make(e.cfg.Hooks, e.cfg.Epoch, events...)
 	if err := e.commit(ctx, order); err != nil {
 		return err
 	}
+	promised.keep()
 	var outs []Outbox
 	for _, row := range a.row.Sessions {
 		if out := e.cut(a, row); out != nil {
@@ -103,13 +108,7 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 	}
 	defer e.release(a)
 	now := e.cfg.Now()
-	order := im.Order{User: key, Before: now.Unix(), Ban: ban, Audit: audit}
-	for _, row := range a.row.Sessions {
-		if row.Closed == 0 {
-			row.Closed, row.Cause = now.UnixMilli(), im.CauseKickAdmin
-			order.Ended = append(order.Ended, row)
-		}
-	}
+	order := im.Order{User: key, Before: now.Unix(), Ban: ban, Audit: audit, Ended: openOnes(a.row.Sessions, now.UnixMilli())}
 	here, before := e.platforms(key, order.Ended)
 	for _, p := range here {
 		order.Marks = append(order.Marks, im.Mark{User: key, Platform: p, State: im.MarkOut, At: now.UnixMilli(), Rev: e.nextRev()})
@@ -117,9 +116,13 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 	if e.cfg.Rules.Grace[im.CauseKickAdmin] == 0 {
 		order.Customs = []im.CustomRow{{User: key, Rev: e.nextRev()}}
 	}
+	promised := e.promise(a, len(order.Ended))
+	defer e.fulfil(a, promised)
+	order.Events = promised.make(e.cfg.Hooks, e.cfg.Epoch, thrownOut(ctx, key, order.Ended)...)
 	if err := e.commit(ctx, order); err != nil {
 		return err
 	}
+	promised.keep()
 	_, after := e.platforms(key, order.Ended)
 	a.row.RevokedBefore = max(a.row.RevokedBefore, order.Before)
 	a.row.Banned = a.row.Banned || ban == im.BanSet
@@ -129,12 +132,23 @@ func (e *Engine) throwOut(ctx context.Context, key im.UserKey, ban im.Ban, audit
 		e.step(key, event{kind: evEnd, inst: noInst, platform: p, cause: im.CauseKickAdmin})
 	}
 	for _, row := range order.Ended {
-		e.endLocal(a, row)
+		e.endLocal(ctx, a, row)
 	}
 	if after != before { // a grace that ended during the commit has said otherwise meanwhile
 		e.keepAgain(ctx, key, here)
 	}
 	return nil
+}
+
+// openOnes gives those of the sessions that are open, as an order ends them.
+func openOnes(rows []im.SessionRow, at int64) (ended []im.SessionRow) {
+	for _, row := range rows {
+		if row.Closed == 0 {
+			row.Closed, row.Cause = at, im.CauseKickAdmin
+			ended = append(ended, row)
+		}
+	}
+	return ended
 }
 
 // keepAgain writes how a user stands on some platforms, now or as soon as it can.

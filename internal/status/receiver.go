@@ -19,6 +19,7 @@ type account struct {
 	refs  int
 	taken bool            // somebody has the turn
 	queue []chan struct{} // who waits for it, each on a channel that is closed when it is theirs
+	hooked
 
 	// Owned by whoever has the turn.
 	loaded     bool

@@ -71,21 +71,28 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	}
 	now, since := e.wall(), e.Now()
 	forget := e.stale(a, now) || e.durable.clears(l.User)
+	promised := e.promise(a, 1)
+	defer e.fulfil(a, promised)
 	defer e.leaveFor(a, l)()
 	row := im.SessionRow{Inst: inst, Platform: l.Platform, KeyID: l.KeyID, Opened: now, Expires: l.Expires * 1000}
 	losers := l.Policy.Losers(a.row.Sessions, l.Platform, a.linked)
 	for i := range losers {
 		losers[i].Closed = now
 	}
+	came := im.StateEvent{
+		User: l.User, Action: im.StateLogin, By: e.sit(ctx, a, inst, l.Platform), Kicked: e.present(l.User, losers), At: now,
+	}
 	opening := im.Opening{
 		User: l.User, Session: row, Ended: losers, Forget: forget,
-		Mark: im.Mark{User: l.User, Platform: l.Platform, State: im.MarkLive, At: now, Rev: e.nextRev()},
+		Mark:   im.Mark{User: l.User, Platform: l.Platform, State: im.MarkLive, At: now, Rev: e.nextRev()},
+		Events: promised.make(e.cfg.Hooks, e.cfg.Epoch, came),
 	}
 	tiny, err := e.cfg.Store.OpenSession(ctx, opening, l.Issued)
 	if err != nil {
 		return Attached{}, fmt.Errorf("open session of %s: %w", l.User.User, err)
 	}
 	e.figures.of(l.User.App).logins.Add(1)
+	promised.keep()
 	a.row.Found, a.row.TinyID, a.row.LastPresence = true, tiny, now
 	a.remember(row)
 	if opening.Forget {
@@ -105,7 +112,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		l.Bound(at)
 	}
 	for _, row := range losers {
-		e.endLocal(a, row)
+		e.endLocal(ctx, a, row)
 		marks, customs := e.kept(l.User, row.Platform)
 		e.durable.ended(l.User, nil, marks, customs)
 	}
@@ -138,6 +145,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 		since = -1 // it may have missed more than came after its connection was lost
 	}
 	l := link{id: e.links.Add(1), row: row, out: out}
+	e.sit(ctx, a, s.Inst, s.Platform)
 	e.attach(a, l)
 	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: a.mayReturn(row)})
 	e.register(a, out, since)
@@ -205,13 +213,14 @@ func (e *Engine) End(ctx context.Context, s Session, c im.Cause) error {
 	row := a.row.Sessions[i]
 	if row.Closed == 0 {
 		row.Closed, row.Cause = e.wall(), c
-		e.endLocal(a, row)
+		e.endLocal(ctx, a, row)
 	}
 	// One that had ended is written again: what ended it may have failed to.
-	rows := []im.SessionRow{row}
 	marks, customs := e.kept(s.UserKey, row.Platform)
-	if err := e.cfg.Store.CloseSessions(ctx, s.UserKey, rows, marks, customs...); err != nil {
-		e.durable.ended(s.UserKey, rows, marks, customs)
+	k := im.Kept{User: s.UserKey, Ended: []im.SessionRow{row}, Marks: marks, Customs: customs, Events: e.takeEvents(a)}
+	if err := e.keep(ctx, k); err != nil {
+		e.durable.ended(s.UserKey, k.Ended, marks, customs)
+		e.retryEvents(k.Events)
 		return fmt.Errorf("close session of %s: %w", s.User, err)
 	}
 	return nil
@@ -234,9 +243,11 @@ func (e *Engine) cut(a *account, row im.SessionRow) Outbox {
 }
 
 // endLocal ends a session in memory and tells its connection.
-func (e *Engine) endLocal(a *account, row im.SessionRow) {
+func (e *Engine) endLocal(ctx context.Context, a *account, row im.SessionRow) {
 	out := e.cut(a, row) // first: who leaves is not told of it
-	e.step(a.key, event{kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row)})
+	e.step(a.key, event{
+		kind: evEnd, inst: row.Inst, platform: row.Platform, cause: row.Cause, others: a.mayReturn(row), by: im.CallerOf(ctx),
+	})
 	if out != nil {
 		out.End(row.Cause)
 	}

@@ -51,6 +51,9 @@ func (e *Engine) dropIdleLocked(s *stripe, u *user) {
 	if u.watchers.len() > 0 || u.own != nil || !u.idle() {
 		return
 	}
+	if a := s.accounts[u.key]; a != nil && a.hold != nil {
+		return // its next version is promised
+	}
 	s.floor, s.floorAt = max(s.floor, u.seq), max(s.floorAt, u.changed)
 	delete(s.users, u.key)
 	e.stats.users.Add(-1)
@@ -71,11 +74,15 @@ func (e *Engine) stepThen(key im.UserKey, ev event, then func(before, after stri
 
 func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, after string)) {
 	custom, general := u.custom, u.shown.General
+	a := s.accounts[u.key]
+	a.reachLocked(u, ev, 1)
 	fx := step(u, ev, e.moment(), &e.cfg.Rules)
+	a.reachLocked(u, ev, 0)
 	e.figures.turned(u.key.App, general, u.shown.General)
 	if fx.changed {
 		e.tellLocked(u, fx.prev)
 	}
+	e.noteLocked(s, u, ev, &fx, custom)
 	e.remindLocked(u, fx.wake)
 	if then != nil {
 		then(custom, u.custom)

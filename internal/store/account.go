@@ -139,8 +139,8 @@ func (s *Store) Standing(ctx context.Context, key im.UserKey) (im.Standing, erro
 // Unix, and earlier are dead for good; that never takes back what a later
 // revocation said, needs no account and outlives it. The ban is set or lifted,
 // the sessions are closed and the marks and custom statuses set as
-// [Store.CloseSessions] does it, and the audit row, which is about o.User
-// whatever it says, is kept if it has an Action.
+// [Store.CloseSessions] does it, the events are kept, and the audit row, which is
+// about o.User whatever it says, is kept if it has an Action.
 //
 // If the account is to be deleted, everything that is kept of it goes instead,
 // save for the revocation, and so does its place on others' lists of friends,
@@ -163,6 +163,9 @@ func revoke(ctx context.Context, q *sqlc.Queries, o im.Order) error {
 		follow = deleteAccount
 	}
 	if err := follow(ctx, q, o); err != nil {
+		return err
+	}
+	if err := saveEvents(ctx, q, o.Events); err != nil {
 		return err
 	}
 	if o.Audit.Action == "" {

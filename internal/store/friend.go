@@ -24,7 +24,11 @@ func (s *Store) Relate(ctx context.Context, q im.RelationQuery, decide func(im.R
 		if err != nil {
 			return err
 		}
-		return saveRelations(ctx, tx, q.User, decide(now))
+		change := decide(now)
+		if err := saveRelations(ctx, tx, q.User, change); err != nil {
+			return err
+		}
+		return saveEvents(ctx, tx, change.Events)
 	})
 	if err != nil {
 		return fmt.Errorf("change relations of %v: %w", q.User, err)

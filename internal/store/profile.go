@@ -11,7 +11,7 @@ import (
 
 // SaveProfile sets fields of a user's profile, by tag. It writes nothing and
 // gives an [im.Error] with [im.CodeNoAccount] where there is no account.
-func (s *Store) SaveProfile(ctx context.Context, key im.UserKey, values map[string]string) error {
+func (s *Store) SaveProfile(ctx context.Context, key im.UserKey, values map[string]string, events ...im.EventRow) error {
 	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
 		account, err := q.Account(ctx, sqlc.AccountParams{AppID: key.App, UserID: key.User})
 		if err != nil {
@@ -26,7 +26,7 @@ func (s *Store) SaveProfile(ctx context.Context, key im.UserKey, values map[stri
 				return err
 			}
 		}
-		return nil
+		return saveEvents(ctx, q, events)
 	})
 	if err != nil {
 		return fmt.Errorf("save profile of %v: %w", key, err)

@@ -11,8 +11,8 @@ import (
 // OpenSession writes a login by a UserSig of the time issued, Unix seconds:
 // registers the account if there is none, opens the session, closes those it
 // pushed out, sets the mark unless a newer one stands, and drops the
-// subscription list if it is to be forgotten. All rows are those of o.User; a
-// mark of state MarkNone is none.
+// subscription list if it is to be forgotten, and keeps the events. All rows are
+// those of o.User; a mark of state MarkNone is none.
 //
 // It gives the account's TinyID, or writes nothing and gives an [im.Error] with
 // [im.CodeSigExpired] for a UserSig that has been revoked, with [im.CodeBanned]
@@ -59,7 +59,10 @@ func openSession(ctx context.Context, q *sqlc.Queries, o im.Opening, issued int6
 		return 0, err
 	}
 	o.Mark.User = o.User
-	return tinyID, saveMark(ctx, q, o.Mark)
+	if err := saveMark(ctx, q, o.Mark); err != nil {
+		return 0, err
+	}
+	return tinyID, saveEvents(ctx, q, o.Events)
 }
 
 // admit is the fence between a login and a revocation: whichever is committed

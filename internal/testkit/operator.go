@@ -13,6 +13,8 @@ import (
 	"github.com/porchlight-im/porchlight/internal/admin"
 	"github.com/porchlight-im/porchlight/internal/app"
 	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/store"
+	"github.com/porchlight-im/porchlight/internal/webhook"
 )
 
 // OperatorToken is the token of every [Operator].
@@ -43,7 +45,27 @@ func NewOperator(t testing.TB) *Operator {
 		Token: OperatorToken, Metrics: prometheus.NewRegistry(), Ready: func() error { return nil }, Version: "v1.2.3",
 		Log:  slog.New(slog.NewTextHandler(log, nil)),
 		Apps: app.NewManager(app.ManagerConfig{Apps: apps, Store: m}), Users: m, Audit: m,
+		Webhooks: newWebhooks(t), WebhookCommands: webhook.Commands(),
 	}}
+}
+
+// newWebhooks makes real webhooks that may go to loopback.
+func newWebhooks(t testing.TB) *webhook.Dispatcher {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	allow, err := webhook.ParseNets([]string{"127.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := webhook.New(t.Context(), webhook.Config{Store: s, Epoch: 1, Allow: allow, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 // Handler gives the handler of the clients' port, with the API. Call it once.

@@ -96,6 +96,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.clearWatchingStmt, err = db.PrepareContext(ctx, clearWatching); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearWatching: %w", err)
 	}
+	if q.clearWebhookSwitchesStmt, err = db.PrepareContext(ctx, clearWebhookSwitches); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearWebhookSwitches: %w", err)
+	}
+	if q.clearWebhookURLsStmt, err = db.PrepareContext(ctx, clearWebhookURLs); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearWebhookURLs: %w", err)
+	}
 	if q.closeSessionStmt, err = db.PrepareContext(ctx, closeSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CloseSession: %w", err)
 	}
@@ -126,6 +132,12 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.createBlockStmt, err = db.PrepareContext(ctx, createBlock); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateBlock: %w", err)
 	}
+	if q.createCursorStmt, err = db.PrepareContext(ctx, createCursor); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateCursor: %w", err)
+	}
+	if q.createEventStmt, err = db.PrepareContext(ctx, createEvent); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateEvent: %w", err)
+	}
 	if q.createFriendStmt, err = db.PrepareContext(ctx, createFriend); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateFriend: %w", err)
 	}
@@ -134,6 +146,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
 		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
+	}
+	if q.createWebhookSwitchStmt, err = db.PrepareContext(ctx, createWebhookSwitch); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateWebhookSwitch: %w", err)
+	}
+	if q.createWebhookURLStmt, err = db.PrepareContext(ctx, createWebhookURL); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateWebhookURL: %w", err)
+	}
+	if q.cursorsStmt, err = db.PrepareContext(ctx, cursors); err != nil {
+		return nil, fmt.Errorf("error preparing query Cursors: %w", err)
 	}
 	if q.daysStmt, err = db.PrepareContext(ctx, days); err != nil {
 		return nil, fmt.Errorf("error preparing query Days: %w", err)
@@ -162,11 +183,23 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.dropBlockStmt, err = db.PrepareContext(ctx, dropBlock); err != nil {
 		return nil, fmt.Errorf("error preparing query DropBlock: %w", err)
 	}
+	if q.dropCursorStmt, err = db.PrepareContext(ctx, dropCursor); err != nil {
+		return nil, fmt.Errorf("error preparing query DropCursor: %w", err)
+	}
+	if q.dropEventsStmt, err = db.PrepareContext(ctx, dropEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query DropEvents: %w", err)
+	}
 	if q.dropFriendStmt, err = db.PrepareContext(ctx, dropFriend); err != nil {
 		return nil, fmt.Errorf("error preparing query DropFriend: %w", err)
 	}
 	if q.dropFriendGroupStmt, err = db.PrepareContext(ctx, dropFriendGroup); err != nil {
 		return nil, fmt.Errorf("error preparing query DropFriendGroup: %w", err)
+	}
+	if q.eventRangeStmt, err = db.PrepareContext(ctx, eventRange); err != nil {
+		return nil, fmt.Errorf("error preparing query EventRange: %w", err)
+	}
+	if q.eventsStmt, err = db.PrepareContext(ctx, events); err != nil {
+		return nil, fmt.Errorf("error preparing query Events: %w", err)
 	}
 	if q.fansStmt, err = db.PrepareContext(ctx, fans); err != nil {
 		return nil, fmt.Errorf("error preparing query Fans: %w", err)
@@ -213,6 +246,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.nextAppStmt, err = db.PrepareContext(ctx, nextApp); err != nil {
 		return nil, fmt.Errorf("error preparing query NextApp: %w", err)
 	}
+	if q.oldestEventsStmt, err = db.PrepareContext(ctx, oldestEvents); err != nil {
+		return nil, fmt.Errorf("error preparing query OldestEvents: %w", err)
+	}
 	if q.pairStmt, err = db.PrepareContext(ctx, pair); err != nil {
 		return nil, fmt.Errorf("error preparing query Pair: %w", err)
 	}
@@ -237,6 +273,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.saveApplicationStmt, err = db.PrepareContext(ctx, saveApplication); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveApplication: %w", err)
 	}
+	if q.saveCursorStmt, err = db.PrepareContext(ctx, saveCursor); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveCursor: %w", err)
+	}
 	if q.saveCustomStmt, err = db.PrepareContext(ctx, saveCustom); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveCustom: %w", err)
 	}
@@ -251,6 +290,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.saveProfileValueStmt, err = db.PrepareContext(ctx, saveProfileValue); err != nil {
 		return nil, fmt.Errorf("error preparing query SaveProfileValue: %w", err)
+	}
+	if q.saveWebhookStmt, err = db.PrepareContext(ctx, saveWebhook); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveWebhook: %w", err)
 	}
 	if q.secretStmt, err = db.PrepareContext(ctx, secret); err != nil {
 		return nil, fmt.Errorf("error preparing query Secret: %w", err)
@@ -281,6 +323,15 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.watchingStmt, err = db.PrepareContext(ctx, watching); err != nil {
 		return nil, fmt.Errorf("error preparing query Watching: %w", err)
+	}
+	if q.webhookSwitchesStmt, err = db.PrepareContext(ctx, webhookSwitches); err != nil {
+		return nil, fmt.Errorf("error preparing query WebhookSwitches: %w", err)
+	}
+	if q.webhookURLsStmt, err = db.PrepareContext(ctx, webhookURLs); err != nil {
+		return nil, fmt.Errorf("error preparing query WebhookURLs: %w", err)
+	}
+	if q.webhooksStmt, err = db.PrepareContext(ctx, webhooks); err != nil {
+		return nil, fmt.Errorf("error preparing query Webhooks: %w", err)
 	}
 	return &q, nil
 }
@@ -407,6 +458,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing clearWatchingStmt: %w", cerr)
 		}
 	}
+	if q.clearWebhookSwitchesStmt != nil {
+		if cerr := q.clearWebhookSwitchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearWebhookSwitchesStmt: %w", cerr)
+		}
+	}
+	if q.clearWebhookURLsStmt != nil {
+		if cerr := q.clearWebhookURLsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearWebhookURLsStmt: %w", cerr)
+		}
+	}
 	if q.closeSessionStmt != nil {
 		if cerr := q.closeSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing closeSessionStmt: %w", cerr)
@@ -457,6 +518,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing createBlockStmt: %w", cerr)
 		}
 	}
+	if q.createCursorStmt != nil {
+		if cerr := q.createCursorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createCursorStmt: %w", cerr)
+		}
+	}
+	if q.createEventStmt != nil {
+		if cerr := q.createEventStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createEventStmt: %w", cerr)
+		}
+	}
 	if q.createFriendStmt != nil {
 		if cerr := q.createFriendStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createFriendStmt: %w", cerr)
@@ -470,6 +541,21 @@ func (q *Queries) Close() error {
 	if q.createSessionStmt != nil {
 		if cerr := q.createSessionStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
+		}
+	}
+	if q.createWebhookSwitchStmt != nil {
+		if cerr := q.createWebhookSwitchStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createWebhookSwitchStmt: %w", cerr)
+		}
+	}
+	if q.createWebhookURLStmt != nil {
+		if cerr := q.createWebhookURLStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createWebhookURLStmt: %w", cerr)
+		}
+	}
+	if q.cursorsStmt != nil {
+		if cerr := q.cursorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing cursorsStmt: %w", cerr)
 		}
 	}
 	if q.daysStmt != nil {
@@ -517,6 +603,16 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing dropBlockStmt: %w", cerr)
 		}
 	}
+	if q.dropCursorStmt != nil {
+		if cerr := q.dropCursorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropCursorStmt: %w", cerr)
+		}
+	}
+	if q.dropEventsStmt != nil {
+		if cerr := q.dropEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropEventsStmt: %w", cerr)
+		}
+	}
 	if q.dropFriendStmt != nil {
 		if cerr := q.dropFriendStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropFriendStmt: %w", cerr)
@@ -525,6 +621,16 @@ func (q *Queries) Close() error {
 	if q.dropFriendGroupStmt != nil {
 		if cerr := q.dropFriendGroupStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing dropFriendGroupStmt: %w", cerr)
+		}
+	}
+	if q.eventRangeStmt != nil {
+		if cerr := q.eventRangeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventRangeStmt: %w", cerr)
+		}
+	}
+	if q.eventsStmt != nil {
+		if cerr := q.eventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing eventsStmt: %w", cerr)
 		}
 	}
 	if q.fansStmt != nil {
@@ -602,6 +708,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing nextAppStmt: %w", cerr)
 		}
 	}
+	if q.oldestEventsStmt != nil {
+		if cerr := q.oldestEventsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing oldestEventsStmt: %w", cerr)
+		}
+	}
 	if q.pairStmt != nil {
 		if cerr := q.pairStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing pairStmt: %w", cerr)
@@ -642,6 +753,11 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing saveApplicationStmt: %w", cerr)
 		}
 	}
+	if q.saveCursorStmt != nil {
+		if cerr := q.saveCursorStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveCursorStmt: %w", cerr)
+		}
+	}
 	if q.saveCustomStmt != nil {
 		if cerr := q.saveCustomStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveCustomStmt: %w", cerr)
@@ -665,6 +781,11 @@ func (q *Queries) Close() error {
 	if q.saveProfileValueStmt != nil {
 		if cerr := q.saveProfileValueStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing saveProfileValueStmt: %w", cerr)
+		}
+	}
+	if q.saveWebhookStmt != nil {
+		if cerr := q.saveWebhookStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveWebhookStmt: %w", cerr)
 		}
 	}
 	if q.secretStmt != nil {
@@ -715,6 +836,21 @@ func (q *Queries) Close() error {
 	if q.watchingStmt != nil {
 		if cerr := q.watchingStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing watchingStmt: %w", cerr)
+		}
+	}
+	if q.webhookSwitchesStmt != nil {
+		if cerr := q.webhookSwitchesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing webhookSwitchesStmt: %w", cerr)
+		}
+	}
+	if q.webhookURLsStmt != nil {
+		if cerr := q.webhookURLsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing webhookURLsStmt: %w", cerr)
+		}
+	}
+	if q.webhooksStmt != nil {
+		if cerr := q.webhooksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing webhooksStmt: %w", cerr)
 		}
 	}
 	return err
@@ -780,6 +916,8 @@ type Queries struct {
 	clearPeerApplicationsStmt *sql.Stmt
 	clearRelationStmt         *sql.Stmt
 	clearWatchingStmt         *sql.Stmt
+	clearWebhookSwitchesStmt  *sql.Stmt
+	clearWebhookURLsStmt      *sql.Stmt
 	closeSessionStmt          *sql.Stmt
 	countAccountsStmt         *sql.Stmt
 	countUpStmt               *sql.Stmt
@@ -790,9 +928,14 @@ type Queries struct {
 	createAppSettingStmt      *sql.Stmt
 	createAuditStmt           *sql.Stmt
 	createBlockStmt           *sql.Stmt
+	createCursorStmt          *sql.Stmt
+	createEventStmt           *sql.Stmt
 	createFriendStmt          *sql.Stmt
 	createSecretStmt          *sql.Stmt
 	createSessionStmt         *sql.Stmt
+	createWebhookSwitchStmt   *sql.Stmt
+	createWebhookURLStmt      *sql.Stmt
+	cursorsStmt               *sql.Stmt
 	daysStmt                  *sql.Stmt
 	deleteAccountStmt         *sql.Stmt
 	deleteCustomStmt          *sql.Stmt
@@ -802,8 +945,12 @@ type Queries struct {
 	deletedStmt               *sql.Stmt
 	dropApplicationStmt       *sql.Stmt
 	dropBlockStmt             *sql.Stmt
+	dropCursorStmt            *sql.Stmt
+	dropEventsStmt            *sql.Stmt
 	dropFriendStmt            *sql.Stmt
 	dropFriendGroupStmt       *sql.Stmt
+	eventRangeStmt            *sql.Stmt
+	eventsStmt                *sql.Stmt
 	fansStmt                  *sql.Stmt
 	friendStmt                *sql.Stmt
 	friendGroupsStmt          *sql.Stmt
@@ -819,6 +966,7 @@ type Queries struct {
 	leaveFriendListsStmt      *sql.Stmt
 	liveStmt                  *sql.Stmt
 	nextAppStmt               *sql.Stmt
+	oldestEventsStmt          *sql.Stmt
 	pairStmt                  *sql.Stmt
 	purgeCustomsStmt          *sql.Stmt
 	purgeSessionsStmt         *sql.Stmt
@@ -827,11 +975,13 @@ type Queries struct {
 	revokeStmt                *sql.Stmt
 	saveAppStmt               *sql.Stmt
 	saveApplicationStmt       *sql.Stmt
+	saveCursorStmt            *sql.Stmt
 	saveCustomStmt            *sql.Stmt
 	saveFriendStmt            *sql.Stmt
 	saveFriendGroupStmt       *sql.Stmt
 	saveMarkStmt              *sql.Stmt
 	saveProfileValueStmt      *sql.Stmt
+	saveWebhookStmt           *sql.Stmt
 	secretStmt                *sql.Stmt
 	seeApplicationsStmt       *sql.Stmt
 	sessionsStmt              *sql.Stmt
@@ -842,6 +992,9 @@ type Queries struct {
 	userStmt                  *sql.Stmt
 	watchStmt                 *sql.Stmt
 	watchingStmt              *sql.Stmt
+	webhookSwitchesStmt       *sql.Stmt
+	webhookURLsStmt           *sql.Stmt
+	webhooksStmt              *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
@@ -872,6 +1025,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearPeerApplicationsStmt: q.clearPeerApplicationsStmt,
 		clearRelationStmt:         q.clearRelationStmt,
 		clearWatchingStmt:         q.clearWatchingStmt,
+		clearWebhookSwitchesStmt:  q.clearWebhookSwitchesStmt,
+		clearWebhookURLsStmt:      q.clearWebhookURLsStmt,
 		closeSessionStmt:          q.closeSessionStmt,
 		countAccountsStmt:         q.countAccountsStmt,
 		countUpStmt:               q.countUpStmt,
@@ -882,9 +1037,14 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		createAppSettingStmt:      q.createAppSettingStmt,
 		createAuditStmt:           q.createAuditStmt,
 		createBlockStmt:           q.createBlockStmt,
+		createCursorStmt:          q.createCursorStmt,
+		createEventStmt:           q.createEventStmt,
 		createFriendStmt:          q.createFriendStmt,
 		createSecretStmt:          q.createSecretStmt,
 		createSessionStmt:         q.createSessionStmt,
+		createWebhookSwitchStmt:   q.createWebhookSwitchStmt,
+		createWebhookURLStmt:      q.createWebhookURLStmt,
+		cursorsStmt:               q.cursorsStmt,
 		daysStmt:                  q.daysStmt,
 		deleteAccountStmt:         q.deleteAccountStmt,
 		deleteCustomStmt:          q.deleteCustomStmt,
@@ -894,8 +1054,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		deletedStmt:               q.deletedStmt,
 		dropApplicationStmt:       q.dropApplicationStmt,
 		dropBlockStmt:             q.dropBlockStmt,
+		dropCursorStmt:            q.dropCursorStmt,
+		dropEventsStmt:            q.dropEventsStmt,
 		dropFriendStmt:            q.dropFriendStmt,
 		dropFriendGroupStmt:       q.dropFriendGroupStmt,
+		eventRangeStmt:            q.eventRangeStmt,
+		eventsStmt:                q.eventsStmt,
 		fansStmt:                  q.fansStmt,
 		friendStmt:                q.friendStmt,
 		friendGroupsStmt:          q.friendGroupsStmt,
@@ -911,6 +1075,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		leaveFriendListsStmt:      q.leaveFriendListsStmt,
 		liveStmt:                  q.liveStmt,
 		nextAppStmt:               q.nextAppStmt,
+		oldestEventsStmt:          q.oldestEventsStmt,
 		pairStmt:                  q.pairStmt,
 		purgeCustomsStmt:          q.purgeCustomsStmt,
 		purgeSessionsStmt:         q.purgeSessionsStmt,
@@ -919,11 +1084,13 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		revokeStmt:                q.revokeStmt,
 		saveAppStmt:               q.saveAppStmt,
 		saveApplicationStmt:       q.saveApplicationStmt,
+		saveCursorStmt:            q.saveCursorStmt,
 		saveCustomStmt:            q.saveCustomStmt,
 		saveFriendStmt:            q.saveFriendStmt,
 		saveFriendGroupStmt:       q.saveFriendGroupStmt,
 		saveMarkStmt:              q.saveMarkStmt,
 		saveProfileValueStmt:      q.saveProfileValueStmt,
+		saveWebhookStmt:           q.saveWebhookStmt,
 		secretStmt:                q.secretStmt,
 		seeApplicationsStmt:       q.seeApplicationsStmt,
 		sessionsStmt:              q.sessionsStmt,
@@ -934,5 +1101,8 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		userStmt:                  q.userStmt,
 		watchStmt:                 q.watchStmt,
 		watchingStmt:              q.watchingStmt,
+		webhookSwitchesStmt:       q.webhookSwitchesStmt,
+		webhookURLsStmt:           q.webhookURLsStmt,
+		webhooksStmt:              q.webhooksStmt,
 	}
 }

@@ -29,3 +29,39 @@ type AppSetting struct {
 	Name  string
 	Value string
 }
+
+type Webhook struct {
+	AppID    im.AppID
+	Token    string
+	Durable  bool
+	SignBody bool
+	Retry    bool
+	Strict   bool
+	Batch    int64
+}
+
+type WebhookEvent struct {
+	AppID   im.AppID
+	ID      int64
+	Ordered string
+	Command string
+	At      int64
+	Epoch   int64
+	Seq     int64
+	Addr    string
+	Device  string
+	Body    string
+}
+
+type WebhookSwitch struct {
+	AppID   im.AppID
+	Command string
+	Sent    bool
+}
+
+type WebhookUrl struct {
+	AppID    im.AppID
+	UrlID    uint32
+	Url      string
+	Commands string
+}

@@ -1,0 +1,4 @@
+package webhook
+
+// SignForTest gives the signature of a request.
+var SignForTest = sign
