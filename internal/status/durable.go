@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -108,12 +109,27 @@ func (d *durable) forget(key im.UserKey) {
 	}
 }
 
-// gathered gives copies of what waits. All of it stays until it is written: a
+// gathered gives copies of what waits, the ends of sessions in order. All of it
+// stays until it is written: a
 // user who is read meanwhile must not be found as they were before.
-func (d *durable) gathered() (marks []im.Mark, customs []im.CustomRow, closed map[im.SessionID]im.SessionRow) {
+func (d *durable) gathered() (marks []im.Mark, customs []im.CustomRow, closed []endedRow) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Collect(maps.Values(d.marks)), slices.Collect(maps.Values(d.customs)), maps.Clone(d.closed)
+	for id, row := range d.closed {
+		closed = append(closed, endedRow{id, row})
+	}
+	slices.SortFunc(closed, func(a, b endedRow) int { return compareIDs(a.id, b.id) })
+	return slices.Collect(maps.Values(d.marks)), slices.Collect(maps.Values(d.customs)), closed
+}
+
+// endedRow is the end of a session that is not written yet.
+type endedRow struct {
+	id  im.SessionID
+	row im.SessionRow
+}
+
+func compareIDs(a, b im.SessionID) int {
+	return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.User, b.User), cmp.Compare(a.Inst, b.Inst))
 }
 
 // written forgets marks and custom statuses, unless newer ones came meanwhile.
@@ -162,7 +178,9 @@ func (d *durable) cleared(key im.UserKey) {
 func (d *durable) toClear() []im.UserKey {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Collect(maps.Keys(d.lists))
+	return slices.SortedFunc(maps.Keys(d.lists), func(a, b im.UserKey) int {
+		return compareIDs(im.SessionID{UserKey: a}, im.SessionID{UserKey: b})
+	})
 }
 
 // closedFor forgets the end of a session, which is written.
@@ -237,12 +255,12 @@ func (e *Engine) saveDurable(ctx context.Context) bool {
 		}
 	}
 	e.retryEvents(rows)
-	for id, row := range closed {
+	for _, c := range closed {
 		if err != nil {
 			break
 		}
-		if err = e.cfg.Store.CloseSessions(ctx, id.UserKey, []im.SessionRow{row}, nil); err == nil {
-			e.durable.closedFor(id)
+		if err = e.cfg.Store.CloseSessions(ctx, c.id.UserKey, []im.SessionRow{c.row}, nil); err == nil {
+			e.durable.closedFor(c.id)
 		}
 	}
 	if err == nil {

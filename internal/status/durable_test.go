@@ -238,3 +238,66 @@ func TestST11_StaleListThatCannotBeClearedYet(t *testing.T) {
 		})
 	}
 }
+
+// TestST1_LossThatALogoutComesUponIsKept logs out on one platform in the moment in
+// which the grace on another ends, before the timers act.
+func TestST1_LossThatALogoutComesUponIsKept(t *testing.T) {
+	world(t, func(t *testing.T, f *fakeStore, e *Engine) {
+		phone, _ := login(t, e, "bob", 1, im.Android)
+		web, _ := login(t, e, "bob", 2, im.Web)
+		e.Leave(key("bob"), 1, phone.Link, im.CauseBreak, 0)
+		u := e.stripe(key("bob")).users[key("bob")]
+		u.sessions[u.find(1)].until = e.Now() // the moment in which the grace is over
+		if err := e.End(t.Context(), web.Session, im.CauseLogout); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if got := f.markOn("bob", im.Android).State; got != im.MarkLost {
+			t.Errorf("the store holds mark %d of the phone, want %d", got, im.MarkLost)
+		}
+	})
+}
+
+// unsureLists writes and says that it could not.
+type unsureLists struct {
+	*fakeStore
+	unsure atomic.Bool
+}
+
+func (l *unsureLists) SaveWatching(ctx context.Context, key im.UserKey, add, remove []im.UserID) error {
+	err := l.fakeStore.SaveWatching(ctx, key, add, remove)
+	if l.unsure.Load() {
+		return errDisk
+	}
+	return err
+}
+
+// TestST8_UnsubscribeAfterASubscriptionOfUnknownOutcome unsubscribes from somebody
+// whom the store holds on the list and the memory does not.
+func TestST8_UnsubscribeAfterASubscriptionOfUnknownOutcome(t *testing.T) {
+	for name, unsubscribe := range map[string]func(*Engine) error{
+		"one": func(e *Engine) error {
+			_, err := e.Unsubscribe(t.Context(), key("alice"), []im.UserID{"bob"})
+			return err
+		},
+		"all": func(e *Engine) error { return e.UnsubscribeAll(t.Context(), key("alice")) },
+	} {
+		lists := &unsureLists{}
+		worldWith(t, func(f *fakeStore, cfg *Config) {
+			lists.fakeStore, cfg.Lists = f, lists
+		}, func(t *testing.T, f *fakeStore, e *Engine) {
+			login(t, e, "alice", 1, im.Web)
+			lists.unsure.Store(true)
+			if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); !errors.Is(err, errDisk) {
+				t.Fatalf("got %v, want the disk's error", err)
+			}
+			lists.unsure.Store(false)
+			if err := unsubscribe(e); err != nil {
+				t.Fatal(err)
+			}
+			if row, _ := f.User(t.Context(), key("alice")); len(row.Watching) > 0 {
+				t.Errorf("%s: acknowledged, and the store holds the list %v", name, row.Watching)
+			}
+		})
+	}
+}

@@ -155,6 +155,9 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 	if err != nil || len(add) == 0 {
 		return failed, err
 	}
+	if err := e.settleList(ctx, a); err != nil {
+		return nil, err
+	}
 	list := make([]im.UserID, 0, len(a.row.Watching)+len(add))
 	list = slices.DeleteFunc(append(list, a.row.Watching...), oneOf(add))
 	list = append(list, add...)
@@ -169,9 +172,6 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 	if err != nil {
 		return nil, err
 	}
-	if err := e.clearList(ctx, a); err != nil {
-		return nil, err
-	}
 	// The marks that wait go first: a crash must not leave a list whose owner seems
 	// to be long gone.
 	if marks := e.durable.marksOf(key); len(marks) > 0 {
@@ -180,6 +180,7 @@ func (e *Engine) Subscribe(ctx context.Context, key im.UserKey, users []im.UserI
 		}
 	}
 	if err := e.cfg.Lists.SaveWatching(ctx, key, add, evicted); err != nil {
+		a.doubt = true
 		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
 	}
 	a.row.Watching = list
@@ -233,6 +234,9 @@ func (e *Engine) Unsubscribe(ctx context.Context, key im.UserKey, users []im.Use
 		return nil, fmt.Errorf("load user %s: %w", key.User, err)
 	}
 	defer e.release(a)
+	if err := e.settleList(ctx, a); err != nil {
+		return nil, err
+	}
 	var failed []im.Failed
 	var remove []im.UserID
 	for _, u := range unique(users) {
@@ -247,6 +251,7 @@ func (e *Engine) Unsubscribe(ctx context.Context, key im.UserKey, users []im.Use
 		return failed, nil
 	}
 	if err := e.cfg.Lists.SaveWatching(ctx, key, nil, remove); err != nil {
+		a.doubt = true
 		return nil, fmt.Errorf("save subscriptions of %s: %w", key.User, err)
 	}
 	a.row.Watching = slices.DeleteFunc(a.row.Watching, oneOf(remove))
@@ -261,16 +266,44 @@ func (e *Engine) UnsubscribeAll(ctx context.Context, key im.UserKey) error {
 		return fmt.Errorf("load user %s: %w", key.User, err)
 	}
 	defer e.release(a)
-	if len(a.row.Watching) == 0 {
+	if len(a.row.Watching) == 0 && !a.doubt && !e.durable.clears(key) {
 		return nil
 	}
 	if err := e.cfg.Lists.ClearWatching(ctx, key); err != nil {
+		a.doubt = true
 		return fmt.Errorf("clear subscriptions of %s: %w", key.User, err)
 	}
 	e.durable.cleared(key)
 	all := a.row.Watching
-	a.row.Watching = nil
+	a.row.Watching, a.doubt = nil, false
 	e.quit(a, all)
+	return nil
+}
+
+// settleList makes an account's list in memory what it is in the store, where a
+// change of it failed and may have been written all the same, or is yet to be.
+func (e *Engine) settleList(ctx context.Context, a *account) error {
+	if err := e.clearList(ctx, a); err != nil || !a.doubt {
+		return err
+	}
+	row, err := e.read(ctx, a.key)
+	if err != nil {
+		return fmt.Errorf("load user %s: %w", a.key.User, err)
+	}
+	came := slices.DeleteFunc(slices.Clone(row.Watching), oneOf(a.row.Watching))
+	hidden, err := e.hiding(ctx, a.key, came)
+	if err != nil {
+		return err
+	}
+	gone := slices.DeleteFunc(slices.Clone(a.row.Watching), oneOf(row.Watching))
+	a.row.Watching, a.doubt = row.Watching, false
+	e.quit(a, gone)
+	a.judge(came, hidden)
+	if a.registered {
+		for i, u := range a.row.Watching {
+			a.row.Watching[i] = e.join(a, u, nil, 0)
+		}
+	}
 	return nil
 }
 

@@ -26,6 +26,7 @@ type account struct {
 	row        im.UserRow  // Watching is kept current, oldest first
 	away       []im.InstID // open when row was read, and neither back nor ended since
 	links      []link      // the connections
+	doubt      bool        // a change of the list failed: the store may hold another
 	registered bool        // receiver stands with everyone in row.Watching
 	receiver   receiver
 	circle     *circle // friends and who hides, nil while the switches for it are off

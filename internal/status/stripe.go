@@ -94,17 +94,18 @@ func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, aft
 	e.dropIdleLocked(s, u)
 }
 
-// keepLocked hands what a step wants kept to the durable writer, save for the end
-// of a session, whose caller writes what is kept then and waits. The writer's own lock is a leaf.
+// keepLocked hands what a step wants kept to the durable writer, save for what the
+// end of a session means for its platform and the custom status: its caller writes
+// that and waits. The writer's own lock is a leaf.
 func (e *Engine) keepLocked(u *user, ev event, fx effects) {
-	if ev.kind == evEnd {
-		return
-	}
 	for _, m := range fx.marks {
+		if ev.kind == evEnd && m.Platform == ev.platform {
+			continue
+		}
 		m.Rev = e.nextRev()
 		e.durable.mark(m)
 	}
-	if fx.cleared {
+	if fx.cleared && ev.kind != evEnd {
 		e.durable.custom(im.CustomRow{User: u.key, Rev: e.nextRev()})
 	}
 }
