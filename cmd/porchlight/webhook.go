@@ -25,7 +25,7 @@ func webhookFamily() family {
   porchlight webhook replay 1400000002 1 -since 2h`,
 		verbs: []verb{
 			{"show", "APP", "Show what is told, and how it goes", 1, 1, noFlags(showWebhooks)},
-			{"set", "APP name=value...", "Change durable, batch, retry, strict, signBody or a command; name= for the default", 2, many, noFlags(setWebhooks)},
+			{"set", "APP name=value...", "Change durable, batch, retry, strict, signBody or a command", 2, many, noFlags(setWebhooks)},
 			{"token", "APP", "Set the token that signs requests", 1, 1, setHookToken},
 			{"add", "APP URL", "Add a URL that is told of what happens from now on", 2, 2, addHook},
 			{"change", "APP NUMBER URL", "Change a URL and what is sent there", 3, 3, changeHook},
