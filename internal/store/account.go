@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/base64"
@@ -92,33 +93,51 @@ func (r reader) queryRows(ctx context.Context, query string, args []any, scan fu
 // User gives what one moment of the database knows of a user. One without an
 // account is no error: Found is false then.
 func (s *Store) User(ctx context.Context, key im.UserKey) (im.UserRow, error) {
-	var u im.UserRow
-	err := s.read(ctx, func(ctx context.Context, r reader) (err error) {
-		u, err = loadUser(ctx, r.Queries, key)
+	var rows []sqlc.UserRow
+	err := s.readOne(ctx, func(ctx context.Context, q *sqlc.Queries) (err error) {
+		rows, err = q.User(ctx, sqlc.UserParams{AppID: key.App, UserID: key.User})
 		return err
 	})
 	if err != nil {
 		return im.UserRow{}, fmt.Errorf("load user %v: %w", key, err)
 	}
-	return u, nil
+	return userOf(rows), nil
 }
 
-func loadUser(ctx context.Context, q *sqlc.Queries, key im.UserKey) (u im.UserRow, err error) {
-	row, err := q.User(ctx, sqlc.UserParams{AppID: key.App, UserID: key.User})
-	u.RevokedBefore = row.RevokedBefore
-	if err != nil || row.TinyID == 0 {
-		return u, err
+// userOf joins the parts of a user.
+func userOf(rows []sqlc.UserRow) (u im.UserRow) {
+	for _, r := range rows {
+		if r.Part == 0 {
+			u.RevokedBefore, u.TinyID, u.Banned, u.Live, u.LastPresence = r.A, r.B, r.C != 0, r.D != 0, r.E
+			u.Watching = words(r.Watching)
+			continue
+		}
+		u.Sessions = append(u.Sessions, im.SessionRow{
+			Inst: im.InstID(r.A), Platform: im.Platform(r.B), KeyID: uint32(r.C),
+			Opened: r.D, Expires: r.E, Closed: r.F, Cause: im.Cause(r.G),
+		})
 	}
-	u.Found, u.TinyID, u.Banned, u.Live, u.LastPresence = true, row.TinyID, row.Banned, row.Live != 0, row.LastPresence
-	sessions, err := q.Sessions(ctx, sqlc.SessionsParams{AppID: key.App, UserID: key.User})
-	if err != nil {
-		return u, err
+	if u.TinyID == 0 {
+		return im.UserRow{RevokedBefore: u.RevokedBefore}
 	}
-	for _, r := range sessions {
-		u.Sessions = append(u.Sessions, im.SessionRow(r))
+	u.Found = true
+	slices.SortFunc(u.Sessions, func(x, y im.SessionRow) int {
+		return cmp.Or(cmp.Compare(x.Opened, y.Opened), cmp.Compare(x.Inst, y.Inst))
+	})
+	return u
+}
+
+// words gives the names in a text, which spaces part. The list has room for no
+// more: it is kept.
+func words(text string) []im.UserID {
+	if text == "" {
+		return nil
 	}
-	u.Watching, err = q.Watching(ctx, sqlc.WatchingParams{AppID: key.App, UserID: key.User})
-	return u, err
+	list := make([]im.UserID, 0, strings.Count(text, " ")+1)
+	for word := range strings.SplitSeq(text, " ") {
+		list = append(list, im.UserID(word))
+	}
+	return list
 }
 
 // Standing gives what was ordered about a user, who need not have an account.

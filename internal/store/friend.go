@@ -167,8 +167,8 @@ func (s *Store) FriendPage(
 
 // Friends gives whom a user has as friends, in the order of the list.
 func (s *Store) Friends(ctx context.Context, key im.UserKey) (ids []im.UserID, err error) {
-	err = s.read(ctx, func(ctx context.Context, r reader) (err error) {
-		ids, err = r.FriendIDs(ctx, sqlc.FriendIDsParams{AppID: key.App, UserID: key.User})
+	err = s.readOne(ctx, func(ctx context.Context, q *sqlc.Queries) (err error) {
+		ids, err = q.FriendIDs(ctx, sqlc.FriendIDsParams{AppID: key.App, UserID: key.User})
 		return err
 	})
 	if err != nil {

@@ -147,6 +147,18 @@ func (s *Store) read(ctx context.Context, f func(context.Context, reader) error)
 	return f(context.WithoutCancel(ctx), reader{s.reading.queries.WithTx(tx), tx})
 }
 
+// readOne is read for a single statement, which needs no transaction to see one
+// moment: on SQLite it has none.
+func (s *Store) readOne(ctx context.Context, f func(context.Context, *sqlc.Queries) error) error {
+	if s.server != nil {
+		return s.read(ctx, func(ctx context.Context, r reader) error { return f(ctx, r.Queries) })
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f(context.WithoutCancel(ctx), s.reading.queries)
+}
+
 // engine is all in which the databases differ, beside how they are opened.
 type engine struct {
 	dialect goose.Dialect

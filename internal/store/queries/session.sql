@@ -1,8 +1,3 @@
--- name: Sessions :many
-SELECT inst, platform, key_id, opened, expires, closed, cause
-FROM session WHERE app_id = $1 AND user_id = $2
-ORDER BY opened, inst;
-
 -- name: CreateSession :execrows
 INSERT INTO session (app_id, user_id, inst, platform, key_id, opened, expires, closed, cause)
 VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0)

@@ -32,9 +32,6 @@ DELETE FROM custom_status WHERE (app_id, user_id) IN (
     WHERE c.app_id = $1 AND c.text = '' AND c.at < $2 LIMIT $3
 );
 
--- name: Watching :many
-SELECT target FROM subscription WHERE app_id = $1 AND user_id = $2 ORDER BY position;
-
 -- name: LastPosition :one
 SELECT CAST(COALESCE(MAX(position), 0) AS BIGINT) FROM subscription WHERE app_id = $1 AND user_id = $2;
 

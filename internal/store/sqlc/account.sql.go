@@ -249,14 +249,22 @@ func (q *Queries) SetDeleted(ctx context.Context, arg SetDeletedParams) error {
 	return err
 }
 
-const user = `-- name: User :one
+const user = `-- name: User :many
 SELECT
-    CAST(COALESCE((SELECT r.revoked_before FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT) AS revoked_before,
-    CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS tiny_id,
-    CAST(COALESCE((SELECT b.banned FROM account b WHERE b.app_id = $1 AND b.user_id = $2), FALSE) AS BOOLEAN) AS banned,
-    CAST(COALESCE(MAX(CASE WHEN m.state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS live,
-    CAST(COALESCE(MAX(m.at), 0) AS BIGINT) AS last_presence
+    CAST(0 AS BIGINT) AS part,
+    CAST(COALESCE((
+        SELECT string_agg(w.target, ' ' ORDER BY w.position) FROM subscription w WHERE w.app_id = $1 AND w.user_id = $2
+    ), '') AS TEXT) AS watching,
+    CAST(COALESCE((SELECT r.revoked_before FROM revocation r WHERE r.app_id = $1 AND r.user_id = $2), 0) AS BIGINT) AS a,
+    CAST(COALESCE((SELECT a.tiny_id FROM account a WHERE a.app_id = $1 AND a.user_id = $2), 0) AS BIGINT) AS b,
+    CAST(COALESCE((SELECT CASE WHEN b.banned THEN 1 ELSE 0 END FROM account b WHERE b.app_id = $1 AND b.user_id = $2), 0) AS BIGINT) AS c,
+    CAST(COALESCE(MAX(CASE WHEN m.state = 1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS d,
+    CAST(COALESCE(MAX(m.at), 0) AS BIGINT) AS e,
+    CAST(0 AS BIGINT) AS f, CAST(0 AS BIGINT) AS g
 FROM mark m WHERE m.app_id = $1 AND m.user_id = $2
+UNION ALL
+SELECT 1, '', s.inst, s.platform, s.key_id, s.opened, s.expires, s.closed, s.cause
+FROM session s WHERE s.app_id = $1 AND s.user_id = $2
 `
 
 type UserParams struct {
@@ -265,24 +273,50 @@ type UserParams struct {
 }
 
 type UserRow struct {
-	RevokedBefore int64
-	TinyID        int64
-	Banned        bool
-	Live          int64
-	LastPresence  int64
+	Part     int64
+	Watching string
+	A        int64
+	B        int64
+	C        int64
+	D        int64
+	E        int64
+	F        int64
+	G        int64
 }
 
-// The same with what the marks say together: one of them live, 0 or 1, and when
-// the latest was made.
-func (q *Queries) User(ctx context.Context, arg UserParams) (UserRow, error) {
-	row := q.queryRow(ctx, q.userStmt, user, arg.AppID, arg.UserID)
-	var i UserRow
-	err := row.Scan(
-		&i.RevokedBefore,
-		&i.TinyID,
-		&i.Banned,
-		&i.Live,
-		&i.LastPresence,
-	)
-	return i, err
+// All that is known of a user, in one statement: each costs more than what it
+// looks up. The row of part 0 is the account, with its subscription list, whose
+// entries hold no spaces, and what the marks say together: one of them live, 0 or 1,
+// and when the latest was made. Those of part 1 are the sessions, in any order.
+func (q *Queries) User(ctx context.Context, arg UserParams) ([]UserRow, error) {
+	rows, err := q.query(ctx, q.userStmt, user, arg.AppID, arg.UserID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UserRow
+	for rows.Next() {
+		var i UserRow
+		if err := rows.Scan(
+			&i.Part,
+			&i.Watching,
+			&i.A,
+			&i.B,
+			&i.C,
+			&i.D,
+			&i.E,
+			&i.F,
+			&i.G,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -300,9 +300,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.seeApplicationsStmt, err = db.PrepareContext(ctx, seeApplications); err != nil {
 		return nil, fmt.Errorf("error preparing query SeeApplications: %w", err)
 	}
-	if q.sessionsStmt, err = db.PrepareContext(ctx, sessions); err != nil {
-		return nil, fmt.Errorf("error preparing query Sessions: %w", err)
-	}
 	if q.setBannedStmt, err = db.PrepareContext(ctx, setBanned); err != nil {
 		return nil, fmt.Errorf("error preparing query SetBanned: %w", err)
 	}
@@ -320,9 +317,6 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	}
 	if q.watchStmt, err = db.PrepareContext(ctx, watch); err != nil {
 		return nil, fmt.Errorf("error preparing query Watch: %w", err)
-	}
-	if q.watchingStmt, err = db.PrepareContext(ctx, watching); err != nil {
-		return nil, fmt.Errorf("error preparing query Watching: %w", err)
 	}
 	if q.webhookSwitchesStmt, err = db.PrepareContext(ctx, webhookSwitches); err != nil {
 		return nil, fmt.Errorf("error preparing query WebhookSwitches: %w", err)
@@ -798,11 +792,6 @@ func (q *Queries) Close() error {
 			err = fmt.Errorf("error closing seeApplicationsStmt: %w", cerr)
 		}
 	}
-	if q.sessionsStmt != nil {
-		if cerr := q.sessionsStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing sessionsStmt: %w", cerr)
-		}
-	}
 	if q.setBannedStmt != nil {
 		if cerr := q.setBannedStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing setBannedStmt: %w", cerr)
@@ -831,11 +820,6 @@ func (q *Queries) Close() error {
 	if q.watchStmt != nil {
 		if cerr := q.watchStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing watchStmt: %w", cerr)
-		}
-	}
-	if q.watchingStmt != nil {
-		if cerr := q.watchingStmt.Close(); cerr != nil {
-			err = fmt.Errorf("error closing watchingStmt: %w", cerr)
 		}
 	}
 	if q.webhookSwitchesStmt != nil {
@@ -984,14 +968,12 @@ type Queries struct {
 	saveWebhookStmt           *sql.Stmt
 	secretStmt                *sql.Stmt
 	seeApplicationsStmt       *sql.Stmt
-	sessionsStmt              *sql.Stmt
 	setBannedStmt             *sql.Stmt
 	setDeletedStmt            *sql.Stmt
 	trimApplicationsStmt      *sql.Stmt
 	unwatchStmt               *sql.Stmt
 	userStmt                  *sql.Stmt
 	watchStmt                 *sql.Stmt
-	watchingStmt              *sql.Stmt
 	webhookSwitchesStmt       *sql.Stmt
 	webhookURLsStmt           *sql.Stmt
 	webhooksStmt              *sql.Stmt
@@ -1093,14 +1075,12 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		saveWebhookStmt:           q.saveWebhookStmt,
 		secretStmt:                q.secretStmt,
 		seeApplicationsStmt:       q.seeApplicationsStmt,
-		sessionsStmt:              q.sessionsStmt,
 		setBannedStmt:             q.setBannedStmt,
 		setDeletedStmt:            q.setDeletedStmt,
 		trimApplicationsStmt:      q.trimApplicationsStmt,
 		unwatchStmt:               q.unwatchStmt,
 		userStmt:                  q.userStmt,
 		watchStmt:                 q.watchStmt,
-		watchingStmt:              q.watchingStmt,
 		webhookSwitchesStmt:       q.webhookSwitchesStmt,
 		webhookURLsStmt:           q.webhookURLsStmt,
 		webhooksStmt:              q.webhooksStmt,

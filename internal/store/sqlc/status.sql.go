@@ -245,35 +245,3 @@ func (q *Queries) Watch(ctx context.Context, arg WatchParams) error {
 	)
 	return err
 }
-
-const watching = `-- name: Watching :many
-SELECT target FROM subscription WHERE app_id = $1 AND user_id = $2 ORDER BY position
-`
-
-type WatchingParams struct {
-	AppID  im.AppID
-	UserID im.UserID
-}
-
-func (q *Queries) Watching(ctx context.Context, arg WatchingParams) ([]im.UserID, error) {
-	rows, err := q.query(ctx, q.watchingStmt, watching, arg.AppID, arg.UserID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []im.UserID
-	for rows.Next() {
-		var target im.UserID
-		if err := rows.Scan(&target); err != nil {
-			return nil, err
-		}
-		items = append(items, target)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
