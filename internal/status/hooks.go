@@ -34,8 +34,8 @@ type Journal interface {
 	SaveKept(ctx context.Context, k im.Kept) error
 }
 
-// hooked is what an account needs for its application's back end. Guarded by the
-// stripe.
+// hooked is what an account needs for its application's back end, and does not
+// have where nobody is told. Guarded by the stripe.
 type hooked struct {
 	seats  []seat
 	hold   *hold           // a change is being committed that is applied afterwards
@@ -62,6 +62,22 @@ type hold struct {
 
 func (h *hold) last() uint64 { return h.seq + uint64(h.n) - 1 }
 
+// hook gives what an account needs, made where it has nothing yet.
+func (a *account) hook() *hooked {
+	if a.hooked == nil {
+		a.hooked = &hooked{}
+	}
+	return a.hooked
+}
+
+// held gives the hold of an account, nil for none, and for no account.
+func (a *account) held() *hold {
+	if a == nil || a.hooked == nil {
+		return nil
+	}
+	return a.hooked.hold
+}
+
 // promise reserves places and versions for n events of an account. It gives nil
 // where nobody is told. The account must have the turn; fulfil ends it.
 func (e *Engine) promise(a *account, n int) *hold {
@@ -78,7 +94,7 @@ func (e *Engine) promise(a *account, n int) *hold {
 		h.end = h.place + int64(gap)
 		h.first = h.end
 	}
-	a.hold = h
+	a.hook().hold = h
 	return h
 }
 
@@ -121,7 +137,7 @@ func (e *Engine) fulfil(a *account, h *hold) {
 	}
 	s := e.stripe(a.key)
 	s.mu.Lock()
-	a.hold = nil
+	a.hook().hold = nil
 	if u := s.users[a.key]; u != nil {
 		e.dropIdleLocked(s, u)
 	}
@@ -137,29 +153,31 @@ func (e *Engine) fulfil(a *account, h *hold) {
 // reachLocked raises the version of a user to what was promised: less one before
 // the promised change is applied, so that the change itself gets it.
 func (a *account) reachLocked(u *user, ev event, less uint64) {
-	if a != nil && a.hold != nil && (ev.kind == evAttach || ev.kind == evEnd || ev.kind == evDelete) {
-		u.seq = max(u.seq, a.hold.last()-less)
+	if h := a.held(); h != nil && (ev.kind == evAttach || ev.kind == evEnd || ev.kind == evDelete) {
+		u.seq = max(u.seq, h.last()-less)
 	}
 }
 
-// sit remembers where a session was opened from.
+// sit remembers where a session was opened from, where anybody is told of it: the
+// sessions of an application that nobody hears of take no memory for it.
 func (e *Engine) sit(ctx context.Context, a *account, inst im.InstID, p im.Platform) im.Caller {
 	by := im.Caller{Kind: im.CallerClient, Platform: p, Addr: im.CallerOf(ctx).Addr}
-	if e.cfg.Hooks == nil {
+	if e.cfg.Hooks == nil || !e.cfg.Hooks.Hears(a.key.App) {
 		return by
 	}
 	s := e.stripe(a.key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a.leaveSeat(inst)
-	a.seats = append(a.seats, seat{inst, by})
+	h := a.hook()
+	h.seats = append(h.seats, seat{inst, by})
 	return by
 }
 
 // seatOf gives where a session was opened from, as far as that is known.
 func (a *account) seatOf(inst im.InstID, p im.Platform) im.Caller {
-	if a != nil {
-		for _, s := range a.seats {
+	if a != nil && a.hooked != nil {
+		for _, s := range a.hooked.seats {
 			if s.inst == inst {
 				return s.by
 			}
@@ -169,7 +187,9 @@ func (a *account) seatOf(inst im.InstID, p im.Platform) im.Caller {
 }
 
 func (a *account) leaveSeat(inst im.InstID) {
-	a.seats = slices.DeleteFunc(a.seats, func(s seat) bool { return s.inst == inst })
+	if a.hooked != nil {
+		a.hooked.seats = slices.DeleteFunc(a.hooked.seats, func(s seat) bool { return s.inst == inst })
+	}
 }
 
 // present gives the platforms of those of the sessions that make their user
@@ -205,19 +225,21 @@ func (e *Engine) noteLocked(s *stripe, u *user, ev event, fx *effects, custom st
 		}
 	}
 	switch {
-	case fx.came && a != nil && a.hold == nil:
+	case fx.came && a != nil && a.held() == nil:
 		e.passLocked(e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogin, By: a.seatOf(ev.inst, ev.platform)}))
 	case a == nil || !ev.tells():
 	case ev.kind == evCustom:
 		if u.custom != custom {
-			a.events = append(a.events, e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateCustom, Custom: u.custom, By: ev.by}))
+			h := a.hook()
+			h.events = append(h.events, e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateCustom, Custom: u.custom, By: ev.by}))
 		}
 	case ev.cause == im.CauseLogout || fx.ended:
 		by := ev.by
 		if by.Kind == im.CallerUnknown {
 			by = a.seatOf(ev.inst, ev.platform)
 		}
-		a.events = append(a.events, e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogout, Cause: ev.cause, By: by}))
+		h := a.hook()
+		h.events = append(h.events, e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogout, Cause: ev.cause, By: by}))
 		a.leaveSeat(ev.inst)
 	}
 }
@@ -237,9 +259,9 @@ func (e *Engine) eventLocked(a *account, u *user, fx *effects, ev im.StateEvent)
 		u.seq++
 	}
 	ev.User, ev.At, ev.Version = u.key, e.wall(), im.Version{Epoch: e.cfg.Epoch, Seq: u.seq}
-	if a != nil && a.hold != nil && a.hold.place < a.hold.end {
-		ev.Place = a.hold.place
-		a.hold.place++
+	if h := a.held(); h != nil && h.place < h.end {
+		ev.Place = h.place
+		h.place++
 		return ev
 	}
 	ev.Place = e.cfg.Hooks.Places(u.key.App, 1)
@@ -259,8 +281,10 @@ func (e *Engine) passLocked(ev im.StateEvent) {
 func (e *Engine) takeEvents(a *account) []im.EventRow {
 	s := e.stripe(a.key)
 	s.mu.Lock()
-	events := a.events
-	a.events = nil
+	var events []im.StateEvent
+	if h := a.hooked; h != nil {
+		events, h.events = h.events, nil
+	}
 	s.mu.Unlock()
 	if len(events) == 0 {
 		return nil

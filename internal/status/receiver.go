@@ -16,10 +16,10 @@ type account struct {
 	key im.UserKey
 
 	// Guarded by the stripe.
-	refs  int
-	taken bool            // somebody has the turn
-	queue []chan struct{} // who waits for it, each on a channel that is closed when it is theirs
-	hooked
+	refs   int
+	taken  bool            // somebody has the turn
+	queue  []chan struct{} // who waits for it, each on a channel that is closed when it is theirs
+	hooked *hooked         // nil while there is nothing for a back end
 
 	// Owned by whoever has the turn.
 	loaded     bool

@@ -51,7 +51,7 @@ func (e *Engine) dropIdleLocked(s *stripe, u *user) {
 	if u.watchers.len() > 0 || u.own != nil || !u.idle() {
 		return
 	}
-	if a := s.accounts[u.key]; a != nil && a.hold != nil {
+	if a := s.accounts[u.key]; a.held() != nil {
 		return // its next version is promised
 	}
 	s.floor, s.floorAt = max(s.floor, u.seq), max(s.floorAt, u.changed)
