@@ -11,7 +11,7 @@ import (
 // collection, in bytes.
 const (
 	trimEvery = 10 * time.Second
-	trimLeast = 2 << 20
+	trimLeast = 1 << 20
 )
 
 // The figures by which trim decides.
@@ -25,7 +25,7 @@ const (
 // trim gives memory back after a burst. The runtime does so only after a
 // collection, and a server whose clients have come and now idle does not collect
 // for minutes. It looks at the figures alone, and collects only where no
-// collection has come by itself and a sixteenth of the heap would be freed.
+// collection has come by itself and a thirty-second of the heap would be freed.
 func trim(ctx context.Context) error {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
@@ -40,7 +40,7 @@ func trim(ctx context.Context) error {
 		metrics.Read(figures)
 		live, objects, free := figures[0].Value.Uint64(), figures[1].Value.Uint64(), figures[2].Value.Uint64()
 		quiet := figures[3].Value.Uint64() == cycles
-		if quiet && objects+free > live+live/16+trimLeast {
+		if quiet && objects+free > live+live/32+trimLeast {
 			debug.FreeOSMemory()
 			metrics.Read(figures)
 		}
