@@ -45,6 +45,7 @@ export default defineConfig({
         items: [
           { text: "UserSigs", link: "/usersig" },
           { text: "REST API", link: "/rest" },
+          { text: "Webhooks", link: "/webhooks" },
         ],
       },
       {
@@ -53,6 +54,7 @@ export default defineConfig({
           { text: "Run a server", link: "/operations" },
           { text: "Applications", link: "/applications" },
           { text: "Configuration", link: "/configuration" },
+          { text: "PostgreSQL", link: "/postgres" },
           { text: "Limits", link: "/limits" },
           { text: "Performance", link: "/performance" },
         ],
