@@ -123,5 +123,10 @@ _postgres:
 	@scripts/postgres.sh go test -timeout 8m -run Postgres ./internal/store
 	@scripts/postgres.sh go test -timeout 8m -short -run "^($$(sed -n 's/^func \(Test[A-Za-z0-9_]*\).*/\1/p' $(on_postgres) | paste -sd'|'))$$" ./internal/server
 
+# The demo's page takes our SDK from here into the binary.
+_dist: _npm _gen
+	@npm --prefix web run --silent build
+	@cp web/sdk/dist/index.js internal/console/demo/dist/chat.js
+
 _sdk: build
 	@$(loopback) npm --prefix web test
