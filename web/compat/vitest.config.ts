@@ -9,7 +9,7 @@ export default defineConfig({
     exclude: isOurs ? ["test/traffic.test.ts"] : ["test/ours.test.ts"],
     globalSetup: ["harness/setup.ts"],
     // Several at once: most of the time a file waits for a grace to pass or for a client to come back.
-    maxWorkers: isOurs ? 4 : 2,
+    maxWorkers: isOurs ? 4 : 3,
     testTimeout: 90_000,
     hookTimeout: 60_000,
     reporters: ["verbose"],
