@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"github.com/porchlight-im/porchlight/internal/server"
 )
@@ -47,6 +48,11 @@ func serve(ctx context.Context, args []string, out, errs io.Writer) error {
 	if err := announce(s, cfg, out, errs); err != nil {
 		return err
 	}
+	trimming, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { trim(trimming) })
+	defer wg.Wait()
+	defer stop()
 	return s.Run(ctx)
 }
 

@@ -210,7 +210,7 @@ func (s *Server) Run(ctx context.Context) error {
 	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
 	stopWebhooks := s.runWebhooks(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
-	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.days.Run, s.purge, trim} {
+	for _, run := range []func(context.Context) error{s.status.Run, s.gateway.Run, s.days.Run, s.purge} {
 		wg.Go(func() { _ = run(parts) }) // they end with parts and have no error to give
 	}
 	failed := make(chan error, 2)

@@ -1,4 +1,4 @@
-package server
+package main
 
 import (
 	"context"
@@ -25,8 +25,9 @@ const (
 // trim gives memory back after a burst. The runtime does so only after a
 // collection, and a server whose clients have come and now idle does not collect
 // for minutes. It looks at the figures alone, and collects only where no
-// collection has come by itself and a thirty-second of the heap would be freed.
-func trim(ctx context.Context) error {
+// collection has come by itself and a thirty-second of the heap would be freed. The
+// heap is the process's, and so it is the program that does this.
+func trim(ctx context.Context) {
 	tick := time.NewTicker(trimEvery)
 	defer tick.Stop()
 	figures := []metrics.Sample{{Name: heapLive}, {Name: heapObjects}, {Name: heapFree}, {Name: gcCycles}}
@@ -34,7 +35,7 @@ func trim(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 		metrics.Read(figures)
