@@ -79,6 +79,35 @@ func TestReturnIsToldAllWhereverTheClockWasSet(t *testing.T) {
 	})
 }
 
+// TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock sets the clock by more
+// than a day while the owner of a list is within a grace, and so not away.
+func TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock(t *testing.T) {
+	for name, back := range map[string]func(*testing.T, *Engine, Session){
+		"login": func(t *testing.T, e *Engine, _ Session) { login(t, e, "alice", 2, im.Web) },
+		"return": func(t *testing.T, e *Engine, s Session) {
+			if _, err := e.Return(t.Context(), s, &fakeOut{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		clocked(t, func(t *testing.T, c *wallClock, f *fakeStore, e *Engine) {
+			alice, _ := login(t, e, "alice", 1, im.Web)
+			if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+				t.Fatal(err)
+			}
+			const unproven = -1 // lost before it had proved to receive anything
+			e.Leave(key("alice"), 1, alice.Link, im.CauseBreak, unproven)
+			time.Sleep(time.Second)
+			c.set(25 * time.Hour)
+			back(t, e, alice.Session)
+			time.Sleep(time.Second)
+			if row, _ := f.User(t.Context(), key("alice")); len(row.Watching) != 1 {
+				t.Errorf("%s: the store holds the list %v", name, row.Watching)
+			}
+		})
+	}
+}
+
 // TestST1_LongTimersFollowTheWallClockAndFireOnce lets push reach a phone for seven
 // days by the calendar, and not again when the clock is set back.
 func TestST1_LongTimersFollowTheWallClockAndFireOnce(t *testing.T) {

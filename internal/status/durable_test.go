@@ -104,7 +104,7 @@ func TestST2_CrashLeavesPresenceWithWhatIsBuiltOnIt(t *testing.T) {
 				if got := statusOf(t, e, "bob"); name == "custom status" && got != "bob ONLINE here" {
 					t.Errorf("after a crash: %s", got)
 				}
-				if row, _ := f.User(t.Context(), key("bob")); e.stale(&account{row: row}, e.wall()) {
+				if row, _ := f.User(t.Context(), key("bob")); e.stale(&account{key: key("carol"), row: row}, e.wall()) {
 					t.Error("after a crash the list seems stale")
 				}
 			})
