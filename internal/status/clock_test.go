@@ -79,6 +79,37 @@ func TestReturnIsToldAllWhereverTheClockWasSet(t *testing.T) {
 	})
 }
 
+// TestST22_LossEndsOnceWhoeverIsOnline has the seven days of a phone end while its
+// user is online on the web, in one process or over two, and then sets the clock back.
+func TestST22_LossEndsOnceWhoeverIsOnline(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		clocked(t, func(t *testing.T, c *wallClock, f *fakeStore, e *Engine) {
+			phone, _ := login(t, e, "bob", 1, im.Android)
+			web, _ := login(t, e, "bob", 2, im.Web)
+			e.Leave(key("bob"), 1, phone.Link, im.CauseClose, e.Now())
+			time.Sleep(time.Second)
+			lost := f.markOn("bob", im.Android)
+			time.Sleep(7 * 24 * time.Hour)
+			if restart { // of a process that ended before
+				f.mu.Lock()
+				f.marks[markKey{key("bob"), im.Android}] = lost
+				f.mu.Unlock()
+				e = New(e.cfg)
+				if err := e.Restore(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.set(-25 * time.Hour)
+			if err := e.End(t.Context(), web.Session, im.CauseLogout); err != nil {
+				t.Fatal(err)
+			}
+			if got := statusOf(t, e, "bob"); got != "bob UNLOGINED" {
+				t.Errorf("restart %t: when the web is gone: %s", restart, got)
+			}
+		})
+	}
+}
+
 // TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock sets the clock by more
 // than a day while the owner of a list is within a grace, and so not away.
 func TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock(t *testing.T) {
