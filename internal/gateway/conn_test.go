@@ -62,6 +62,8 @@ func (noStore) CloseSessions(context.Context, im.UserKey, []im.SessionRow, []im.
 
 func (noStore) SaveLive(context.Context, []im.Mark, []im.CustomRow) error { return nil }
 
+func (noStore) ClearCustoms(context.Context, int64) error { return nil }
+
 func (noStore) Live(context.Context, int64, func(im.LiveRow) error) error { return nil }
 
 func (noStore) SaveWatching(context.Context, im.UserKey, []im.UserID, []im.UserID) error { return nil }

@@ -79,6 +79,66 @@ func TestReturnIsToldAllWhereverTheClockWasSet(t *testing.T) {
 	})
 }
 
+// TestST22_LossEndsOnceWhoeverIsOnline has the seven days of a phone end while its
+// user is online on the web, in one process or over two, and then sets the clock back.
+func TestST22_LossEndsOnceWhoeverIsOnline(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		clocked(t, func(t *testing.T, c *wallClock, f *fakeStore, e *Engine) {
+			phone, _ := login(t, e, "bob", 1, im.Android)
+			web, _ := login(t, e, "bob", 2, im.Web)
+			e.Leave(key("bob"), 1, phone.Link, im.CauseClose, e.Now())
+			time.Sleep(time.Second)
+			lost := f.markOn("bob", im.Android)
+			time.Sleep(7 * 24 * time.Hour)
+			if restart { // of a process that ended before
+				f.mu.Lock()
+				f.marks[markKey{key("bob"), im.Android}] = lost
+				f.mu.Unlock()
+				e = New(e.cfg)
+				if err := e.Restore(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			c.set(-25 * time.Hour)
+			if err := e.End(t.Context(), web.Session, im.CauseLogout); err != nil {
+				t.Fatal(err)
+			}
+			if got := statusOf(t, e, "bob"); got != "bob UNLOGINED" {
+				t.Errorf("restart %t: when the web is gone: %s", restart, got)
+			}
+		})
+	}
+}
+
+// TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock sets the clock by more
+// than a day while the owner of a list is within a grace, and so not away.
+func TestST11_ListOfWhoIsWithinAGraceDoesNotFollowTheWallClock(t *testing.T) {
+	for name, back := range map[string]func(*testing.T, *Engine, Session){
+		"login": func(t *testing.T, e *Engine, _ Session) { login(t, e, "alice", 2, im.Web) },
+		"return": func(t *testing.T, e *Engine, s Session) {
+			if _, err := e.Return(t.Context(), s, &fakeOut{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		clocked(t, func(t *testing.T, c *wallClock, f *fakeStore, e *Engine) {
+			alice, _ := login(t, e, "alice", 1, im.Web)
+			if _, err := e.Subscribe(t.Context(), key("alice"), []im.UserID{"bob"}, 200); err != nil {
+				t.Fatal(err)
+			}
+			const unproven = -1 // lost before it had proved to receive anything
+			e.Leave(key("alice"), 1, alice.Link, im.CauseBreak, unproven)
+			time.Sleep(time.Second)
+			c.set(25 * time.Hour)
+			back(t, e, alice.Session)
+			time.Sleep(time.Second)
+			if row, _ := f.User(t.Context(), key("alice")); len(row.Watching) != 1 {
+				t.Errorf("%s: the store holds the list %v", name, row.Watching)
+			}
+		})
+	}
+}
+
 // TestST1_LongTimersFollowTheWallClockAndFireOnce lets push reach a phone for seven
 // days by the calendar, and not again when the clock is set back.
 func TestST1_LongTimersFollowTheWallClockAndFireOnce(t *testing.T) {

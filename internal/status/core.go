@@ -161,6 +161,11 @@ func (u *user) expire(now moment, r *Rules, fx *effects) {
 			fx.left = append(fx.left, s)
 		}
 	}
+	u.unreach(now, r, fx)
+}
+
+// unreach forgets for good on which platforms the user was lost for too long.
+func (u *user) unreach(now moment, r *Rules, fx *effects) {
 	u.marks.lostPush(func(p im.Platform, at int64) {
 		if now.wall >= at+r.PushReachable.Milliseconds() {
 			u.mark(p, im.MarkOut, at, fx)
@@ -256,6 +261,7 @@ func (u *user) restore(ev event, now moment, r *Rules, fx *effects) {
 			fx.left = append(fx.left, session{platform: m.Platform, cause: im.CauseNode})
 		}
 	}
+	u.unreach(now, r, fx)
 	if len(u.sessions) > 0 {
 		u.custom = ev.custom
 	} else if ev.custom != "" {
@@ -329,9 +335,7 @@ func (u *user) nextWake(now moment, r *Rules) (wake moment) {
 	for i := range u.sessions {
 		soonest(&wake.steady, now.steady, u.sessions[i].until)
 	}
-	if u.shown.General == im.Offline {
-		u.marks.lostPush(func(_ im.Platform, at int64) { soonest(&wake.wall, now.wall, at+r.PushReachable.Milliseconds()) })
-	}
+	u.marks.lostPush(func(_ im.Platform, at int64) { soonest(&wake.wall, now.wall, at+r.PushReachable.Milliseconds()) })
 	return wake
 }
 

@@ -104,10 +104,42 @@ func TestST2_CrashLeavesPresenceWithWhatIsBuiltOnIt(t *testing.T) {
 				if got := statusOf(t, e, "bob"); name == "custom status" && got != "bob ONLINE here" {
 					t.Errorf("after a crash: %s", got)
 				}
-				if row, _ := f.User(t.Context(), key("bob")); e.stale(&account{row: row}, e.wall()) {
+				if row, _ := f.User(t.Context(), key("bob")); e.stale(&account{key: key("carol"), row: row}, e.wall()) {
 					t.Error("after a crash the list seems stale")
 				}
 			})
+		})
+	}
+}
+
+// TestST4_CrashWithinAGraceForGoodLeavesNoCustomStatus ends the process while the
+// user, who will not return, is still shown as there: the words do not come back
+// with the next login.
+func TestST4_CrashWithinAGraceForGoodLeavesNoCustomStatus(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *Engine, Session) error{
+		"kick":   func(t *testing.T, e *Engine, s Session) error { return e.Kick(t.Context(), s.UserKey, "operator") },
+		"logout": func(t *testing.T, e *Engine, s Session) error { return e.End(t.Context(), s, im.CauseLogout) },
+	} {
+		worldWith(t, func(_ *fakeStore, cfg *Config) {
+			cfg.Rules.Grace[im.CauseKickAdmin], cfg.Rules.Grace[im.CauseLogout] = time.Minute, time.Minute
+		}, func(t *testing.T, f *fakeStore, e *Engine) {
+			bob, _ := login(t, e, "bob", 1, im.Web)
+			if err := e.SetCustom(t.Context(), key("bob"), "here"); err != nil {
+				t.Fatal(err)
+			}
+			if err := end(t, e, bob.Session); err != nil {
+				t.Fatal(err)
+			}
+			if got := statusOf(t, e, "bob"); got != "bob ONLINE here" {
+				t.Fatalf("%s: within the grace %s", name, got)
+			}
+			time.Sleep(time.Second)
+			e = restarted(t, f)
+			time.Sleep(time.Second)
+			login(t, e, "bob", 2, im.Web)
+			if got := statusOf(t, restarted(t, f), "bob"); got != "bob ONLINE" {
+				t.Errorf("%s: after a crash, a login and a crash: %s", name, got)
+			}
 		})
 	}
 }

@@ -35,6 +35,8 @@ type Store interface {
 	CloseSessions(ctx context.Context, key im.UserKey, ended []im.SessionRow, marks []im.Mark, customs ...im.CustomRow) error
 	// SaveLive writes marks and custom statuses; none undoes a newer one.
 	SaveLive(ctx context.Context, marks []im.Mark, customs []im.CustomRow) error
+	// ClearCustoms removes the custom status of everyone who is live nowhere.
+	ClearCustoms(ctx context.Context, rev int64) error
 	// Live calls each for every user who was live, or lost since a time in
 	// Unix milliseconds.
 	Live(ctx context.Context, lostSince int64, each func(im.LiveRow) error) error
@@ -137,6 +139,11 @@ func New(cfg Config) *Engine {
 // was live then stays so until the grace for it is over. Call it before anyone
 // is served.
 func (e *Engine) Restore(ctx context.Context) error {
+	// A process that ended within the grace of who was out for good, or before it
+	// wrote a loss, left a text that would return with a later session.
+	if err := e.cfg.Store.ClearCustoms(ctx, e.nextRev()); err != nil {
+		return fmt.Errorf("restore statuses: %w", err)
+	}
 	since := e.wall() - e.cfg.Rules.PushReachable.Milliseconds()
 	err := e.cfg.Store.Live(ctx, since, func(row im.LiveRow) error {
 		e.step(row.User, event{kind: evRestore, marks: row.Marks, custom: row.Custom})

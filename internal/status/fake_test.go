@@ -130,6 +130,24 @@ func (f *fakeStore) SaveLive(_ context.Context, marks []im.Mark, customs []im.Cu
 	return nil
 }
 
+func (f *fakeStore) ClearCustoms(_ context.Context, rev int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail {
+		return errDisk
+	}
+	live := map[im.UserKey]bool{}
+	for k, m := range f.marks {
+		live[k.user] = live[k.user] || m.State == im.MarkLive
+	}
+	for key, c := range f.customs {
+		if c.Text != "" && !live[key] {
+			f.customs[key] = im.CustomRow{User: key, Rev: rev}
+		}
+	}
+	return nil
+}
+
 func (f *fakeStore) Live(_ context.Context, lostSince int64, each func(im.LiveRow) error) error {
 	f.mu.Lock()
 	rows := map[im.UserKey]im.LiveRow{}

@@ -136,7 +136,7 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 		return Attached{}, err
 	}
 	since := e.told(a, s)
-	if e.stale(a, e.wall()) && since < 0 {
+	if e.stale(a, e.wall()) {
 		e.unregister(a)
 		a.row.Watching = nil
 		e.durable.clear(s.UserKey)
@@ -342,12 +342,17 @@ func (a *account) linked(inst im.InstID) bool {
 	return slices.ContainsFunc(a.links, func(l link) bool { return l.row.Inst == inst })
 }
 
-// stale reports whether the account was away for longer than its list lives.
+// stale reports whether the account was away for longer than its list lives. Who
+// is within a grace is not away, whatever happened to the wall clock.
 func (e *Engine) stale(a *account, now int64) bool {
-	if len(a.row.Watching) == 0 || len(a.links) > 0 || a.row.Live {
+	if len(a.row.Watching) == 0 || len(a.links) > 0 || a.row.Live || now-a.row.LastPresence <= e.cfg.Retention.Milliseconds() {
 		return false
 	}
-	return now-a.row.LastPresence > e.cfg.Retention.Milliseconds()
+	s := e.stripe(a.key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.users[a.key]
+	return u == nil || len(u.sessions) == 0
 }
 
 // told says since when a session may have missed notices: since what its lost

@@ -56,6 +56,7 @@ var contract = []struct {
 	{"CloseSessions", testCloseSessions},
 	{"MarksAreGuardedByRev", testMarksAreGuardedByRev},
 	{"CustomsAreGuardedByRev", testCustomsAreGuardedByRev},
+	{"ClearCustoms", testClearCustoms},
 	{"NothingWithoutAccount", testNothingWithoutAccount},
 	{"Live", testLive},
 	{"LivePages", testLivePages},

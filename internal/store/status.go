@@ -43,6 +43,18 @@ func (s *Store) LastRev(ctx context.Context) (rev int64, err error) {
 	return rev, nil
 }
 
+// ClearCustoms removes the custom status of everyone who is MarkLive nowhere; rev
+// is as [Store.SaveLive] says. It reads all of them: it is for the start.
+func (s *Store) ClearCustoms(ctx context.Context, rev int64) error {
+	err := s.write(ctx, func(ctx context.Context, q *sqlc.Queries) error {
+		return q.ClearCustoms(ctx, sqlc.ClearCustomsParams{Rev: rev, At: rev / 1000})
+	})
+	if err != nil {
+		return fmt.Errorf("clear the custom statuses of who is not live: %w", err)
+	}
+	return nil
+}
+
 func saveLive(ctx context.Context, q *sqlc.Queries, marks []im.Mark, customs []im.CustomRow) error {
 	for _, m := range marks {
 		if err := saveMark(ctx, q, m); err != nil {

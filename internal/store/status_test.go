@@ -50,6 +50,30 @@ func testCustomsAreGuardedByRev(t *testing.T, s *store.Store) {
 	}
 }
 
+func testClearCustoms(t *testing.T, s *store.Store) {
+	texts := map[im.UserKey]string{}
+	other := im.UserKey{App: testApp + 1, User: alice.User} // out, while alice of testApp is live
+	for key, state := range map[im.UserKey]im.MarkState{alice: im.MarkLive, bob: im.MarkLost, other: im.MarkOut} {
+		o := login(key, 1, im.Web, 1000)
+		openSession(t, s, o)
+		out := im.Mark{User: key, Platform: im.Mac, State: im.MarkOut, At: 1000, Rev: 1}
+		o.Mark.State, o.Mark.Rev = state, o.Mark.Rev+1
+		must(t, s.SaveLive(t.Context(), []im.Mark{o.Mark, out}, []im.CustomRow{{User: key, Text: "here", Rev: 7_000}}))
+	}
+	must(t, s.ClearCustoms(t.Context(), 9_000))
+	// A text from before it does not return.
+	must(t, s.SaveLive(t.Context(), nil, []im.CustomRow{{User: bob, Text: "late", Rev: 8_000}}))
+	for key, row := range live(t, s, 0) {
+		texts[key] = row.Custom
+	}
+	equal(t, texts, map[im.UserKey]string{alice: "here", bob: ""})
+	openSession(t, s, login(other, 2, im.Web, 2000))
+	equal(t, live(t, s, 0)[other].Custom, "")
+	rev, err := s.LastRev(t.Context())
+	must(t, err)
+	equal(t, rev, int64(2_000_000))
+}
+
 func testNothingWithoutAccount(t *testing.T, s *store.Store) {
 	marks := []im.Mark{{User: bob, Platform: im.Web, State: im.MarkLive, At: 1, Rev: 1}}
 	must(t, s.SaveLive(t.Context(), marks, []im.CustomRow{{User: bob, Text: "x", Rev: 1}}))

@@ -26,6 +26,14 @@ JOIN mark m ON m.app_id = u.app_id AND m.user_id = u.user_id
 LEFT JOIN custom_status c ON c.app_id = u.app_id AND c.user_id = u.user_id
 ORDER BY m.tiny_id, m.platform;
 
+-- It reads the whole table: it is for the start.
+-- name: ClearCustoms :exec
+UPDATE custom_status SET text = '', rev = $1, at = $2
+WHERE text <> '' AND NOT EXISTS (
+    SELECT 1 FROM mark m
+    WHERE m.app_id = custom_status.app_id AND m.user_id = custom_status.user_id AND m.state = 1
+);
+
 -- name: PurgeCustoms :execrows
 DELETE FROM custom_status WHERE (app_id, user_id) IN (
     SELECT c.app_id, c.user_id FROM custom_status c

@@ -78,6 +78,9 @@ func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
 	if q.clearBlocksStmt, err = db.PrepareContext(ctx, clearBlocks); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearBlocks: %w", err)
 	}
+	if q.clearCustomsStmt, err = db.PrepareContext(ctx, clearCustoms); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearCustoms: %w", err)
+	}
 	if q.clearFansStmt, err = db.PrepareContext(ctx, clearFans); err != nil {
 		return nil, fmt.Errorf("error preparing query ClearFans: %w", err)
 	}
@@ -420,6 +423,11 @@ func (q *Queries) Close() error {
 	if q.clearBlocksStmt != nil {
 		if cerr := q.clearBlocksStmt.Close(); cerr != nil {
 			err = fmt.Errorf("error closing clearBlocksStmt: %w", cerr)
+		}
+	}
+	if q.clearCustomsStmt != nil {
+		if cerr := q.clearCustomsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearCustomsStmt: %w", cerr)
 		}
 	}
 	if q.clearFansStmt != nil {
@@ -894,6 +902,7 @@ type Queries struct {
 	clearApplicationsStmt     *sql.Stmt
 	clearBlockersStmt         *sql.Stmt
 	clearBlocksStmt           *sql.Stmt
+	clearCustomsStmt          *sql.Stmt
 	clearFansStmt             *sql.Stmt
 	clearFriendGroupsStmt     *sql.Stmt
 	clearFriendsStmt          *sql.Stmt
@@ -1001,6 +1010,7 @@ func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 		clearApplicationsStmt:     q.clearApplicationsStmt,
 		clearBlockersStmt:         q.clearBlockersStmt,
 		clearBlocksStmt:           q.clearBlocksStmt,
+		clearCustomsStmt:          q.clearCustomsStmt,
 		clearFansStmt:             q.clearFansStmt,
 		clearFriendGroupsStmt:     q.clearFriendGroupsStmt,
 		clearFriendsStmt:          q.clearFriendsStmt,

@@ -11,6 +11,25 @@ import (
 	"github.com/porchlight-im/porchlight/internal/im"
 )
 
+const clearCustoms = `-- name: ClearCustoms :exec
+UPDATE custom_status SET text = '', rev = $1, at = $2
+WHERE text <> '' AND NOT EXISTS (
+    SELECT 1 FROM mark m
+    WHERE m.app_id = custom_status.app_id AND m.user_id = custom_status.user_id AND m.state = 1
+)
+`
+
+type ClearCustomsParams struct {
+	Rev int64
+	At  int64
+}
+
+// It reads the whole table: it is for the start.
+func (q *Queries) ClearCustoms(ctx context.Context, arg ClearCustomsParams) error {
+	_, err := q.exec(ctx, q.clearCustomsStmt, clearCustoms, arg.Rev, arg.At)
+	return err
+}
+
 const clearWatching = `-- name: ClearWatching :exec
 DELETE FROM subscription WHERE app_id = $1 AND user_id = $2
 `

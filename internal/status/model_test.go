@@ -1,0 +1,369 @@
+package status_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/porchlight-im/porchlight/internal/im"
+	"github.com/porchlight-im/porchlight/internal/status"
+)
+
+// model is what spec/status.md and spec/session.md say of the users of one server,
+// read naively: it keeps the times in which something made a user ONLINE, and works
+// out the rest from them whenever it is asked. Beside that it keeps books of what
+// may be on disk, for a crash to be judged by. It knows nothing of the engine.
+type model struct {
+	grace     [16]int64 // ms, by cause
+	reachable int64     // ms for which one lost on a platform with push stays OFFLINE
+	retention int64     // ms for which a list outlives its owner's presence
+	limit     int       // of a list
+	steady    int64     // ms, by a clock that never jumps
+	wall      int64     // Unix ms, by one that is set now and then
+	order     int64     // of what happens; rises
+	people    map[im.UserKey]*person
+	muted     map[im.AppID]bool
+}
+
+// person is one user.
+type person struct {
+	sessions []*sitting
+	visits   []*visit
+	stands   [im.Platforms]stand // as of the latest tick
+	custom   string
+	list     []im.UserID
+	unsure   bool // a change of the list failed: who reads it anew may find it done
+	account  bool
+	banned   bool
+	revoked  int64 // UserSigs of this Unix second and earlier are dead
+	seen     int64 // when the user was last ONLINE, by the wall clock
+	latest   int64 // the latest that seen was: the clock is set back at times
+	touched  int64 // when something was last done to the user, who was away
+	clearing bool  // the list is empty, and the disk is to learn of it
+	lifting  bool  // a ban is being lifted
+
+	unread [im.Platforms]stand // was over before the start, so that nobody knows of it
+	onDisk [im.Platforms]book[stand]
+	words  book[string]
+	lists  book[string]
+}
+
+// visit is a time in which something keeps its user ONLINE: until, but not at, to.
+type visit struct {
+	platform im.Platform
+	to       int64
+	gone     int64 // when, in order, the user left the platform; 0 for not yet
+	how      im.MarkState
+	at       int64 // when that was, by the wall clock
+	before   bool  // it stands for the sessions from before the start
+}
+
+// push are the platforms on which a push reaches a user who was lost.
+var push = []im.Platform{im.Android, im.IPhone, im.IPad, im.Mac}
+
+const forever = math.MaxInt64
+
+// stand is how a user stands on a platform, as far as anybody can ever see: live
+// there, lost where push reaches them, or neither.
+type stand struct {
+	state im.MarkState
+	at    int64 // of a loss, by the wall clock
+}
+
+// sitting is one session.
+type sitting struct {
+	status.Session
+	closed im.Cause // 0 while it is open
+	link   uint64   // 0 while it has no connection
+	before bool     // it was open when the process started, and was not seen since
+	visit  *visit   // its latest, nil for none since the start
+	disk   book[im.Cause]
+}
+
+func newModel(r status.Rules, retention int64, limit int) *model {
+	m := &model{
+		reachable: r.PushReachable.Milliseconds(), retention: retention, limit: limit,
+		people: map[im.UserKey]*person{}, muted: map[im.AppID]bool{},
+	}
+	for c, g := range r.Grace {
+		m.grace[c] = g.Milliseconds()
+	}
+	return m
+}
+
+func (m *model) person(k im.UserKey) *person {
+	p := m.people[k]
+	if p == nil {
+		p = &person{}
+		m.people[k] = p
+	}
+	return p
+}
+
+func (m *model) next() int64 { m.order++; return m.order }
+
+// status is what everyone must see of a user [ST1].
+func (m *model) status(k im.UserKey) im.Status {
+	p := m.people[k]
+	switch {
+	case p == nil:
+	case m.online(p):
+		return im.Status{General: im.Online, Custom: p.custom}
+	case slices.ContainsFunc(p.stands[:], func(s stand) bool { return s.state == im.MarkLost }):
+		return im.Status{General: im.Offline}
+	}
+	return im.Status{General: im.Unlogined}
+}
+
+func (m *model) online(p *person) bool {
+	return slices.ContainsFunc(p.visits, func(v *visit) bool { return v.to > m.steady })
+}
+
+// stand says how a user stands on a platform: by the last session that went, once
+// none is there [ST1].
+func (m *model) stand(p *person, platform im.Platform) stand {
+	var last *visit
+	for _, v := range p.visits {
+		switch {
+		case v.platform != platform:
+		case v.gone == 0:
+			return stand{state: im.MarkLive}
+		case last == nil || v.gone > last.gone:
+			last = v
+		}
+	}
+	if last == nil || last.how != im.MarkLost || !slices.Contains(push, platform) {
+		return stand{}
+	}
+	if m.wall >= last.at+m.reachable {
+		last.how = im.MarkOut // for good, whatever the clock says later
+		return stand{}
+	}
+	return stand{im.MarkLost, last.at}
+}
+
+// tick takes notice of what time did, and of what is to reach the disk.
+func (m *model) tick() {
+	for _, p := range m.people {
+		for _, v := range p.visits {
+			if v.gone == 0 && v.to <= m.steady {
+				v.gone, v.at = m.next(), m.wall
+			}
+		}
+		for platform := range im.Platform(im.Platforms) {
+			if s := m.stand(p, platform); s != p.stands[platform] {
+				if was := p.stands[platform]; was.state == im.MarkLost && s.state == im.MarkNone {
+					p.onDisk[platform].add(s, m.next()) // by time alone: it may be written, or be seen from the time
+				} else {
+					p.onDisk[platform].later(s, m.next())
+				}
+				p.stands[platform] = s
+			}
+		}
+		switch {
+		case m.online(p):
+			p.seen, p.latest = m.wall, max(p.latest, m.wall)
+		case p.custom != "": // [ST4]
+			p.custom = ""
+			p.words.later("", m.next())
+		}
+	}
+}
+
+// soonest gives how long it is until time alone changes something.
+func (m *model) soonest() int64 {
+	wait := int64(forever)
+	for _, p := range m.people {
+		for _, v := range p.visits {
+			if v.to > m.steady && v.to != forever {
+				wait = min(wait, v.to-m.steady)
+			}
+		}
+		for _, s := range p.stands {
+			if s.state == im.MarkLost {
+				wait = min(wait, max(1, s.at+m.reachable-m.wall))
+			}
+		}
+	}
+	return wait
+}
+
+// losers says whom a login pushes out, and why [SE6].
+func (m *model) losers(p *person, pol status.Policy, from im.Platform) map[*sitting]im.Cause {
+	out := map[*sitting]im.Cause{}
+	var beside []*sitting
+	mobile := []im.Platform{im.Android, im.IPhone, im.IPad}
+	for _, s := range p.sessions {
+		native := s.Platform != im.Web && from != im.Web
+		together := slices.Contains(mobile, s.Platform) == slices.Contains(mobile, from)
+		switch {
+		case s.closed != 0:
+		case s.Platform == from:
+			beside = append(beside, s)
+		case pol.Policy == im.PolicySingle, pol.Policy == im.PolicyDual && native,
+			pol.Policy == im.PolicyTriple && native && together:
+			out[s] = im.CauseKickOther
+		}
+	}
+	most := 1
+	if from == im.Web {
+		most = max(1, pol.PerWeb)
+	} else if pol.Policy == im.PolicyMulti {
+		most = max(1, pol.PerNative)
+	}
+	for len(beside) >= most {
+		first := slices.MinFunc(beside, func(a, b *sitting) int {
+			if away, was := a.link == 0, b.link == 0; away != was {
+				return map[bool]int{true: -1, false: 1}[away]
+			}
+			return int(a.Opened - b.Opened)
+		})
+		out[first] = im.CauseKickSame
+		beside = slices.DeleteFunc(beside, func(s *sitting) bool { return s == first })
+	}
+	return out
+}
+
+// attach puts a connection beneath a session.
+func (m *model) attach(p *person, s *sitting, link uint64) {
+	s.link, s.before = link, false
+	if s.visit == nil || s.visit.gone != 0 {
+		s.visit = &visit{platform: s.Platform, how: im.MarkLost}
+		p.visits = append(p.visits, s.visit)
+	}
+	s.visit.to = forever
+	m.dismiss(p, s.Platform)
+	m.tick()
+}
+
+// leave takes the connection away, unless another took its place [ST2].
+func (m *model) leave(s *sitting, link uint64, c im.Cause) {
+	if s.link == link {
+		s.link, s.visit.to = 0, m.steady+m.grace[c]
+	}
+	m.tick()
+}
+
+// end ends a session for good [SE8].
+func (m *model) end(p *person, s *sitting, c im.Cause) {
+	s.closed, s.link, s.before = c, 0, false
+	there := s.visit != nil && s.visit.gone == 0
+	if there {
+		s.visit.to, s.visit.gone = m.steady, m.next()
+		s.visit.how = im.MarkOut
+	}
+	there = m.dismiss(p, s.Platform) || there
+	m.out(p, s.Platform, c, there)
+	m.tick()
+}
+
+// touch notes that something was done to a user, which is dated: the clock may have
+// been set back since the user was seen.
+func (m *model) touch(p *person) { p.touched, p.seen = m.wall, min(p.seen, m.wall) }
+
+// out notes that a user left a platform for good. Who was there is shown so for a
+// grace.
+func (m *model) out(p *person, platform im.Platform, c im.Cause, there bool) {
+	v := &visit{platform: platform, to: m.steady, gone: m.next(), how: im.MarkOut}
+	if there {
+		v.to += m.grace[c]
+	}
+	p.visits = append(p.visits, v)
+}
+
+// throwOut has a user leave every platform for good, whatever stands for sessions
+// from before the start [SE10].
+func (m *model) throwOut(p *person) {
+	for platform := range im.Platform(im.Platforms) {
+		m.out(p, platform, im.CauseKickAdmin, p.forget(platform))
+	}
+	m.tick()
+}
+
+// waiting gives what is to reach the disk of how the user stands.
+func (p *person) waiting() (orders [im.Platforms]int64) {
+	for i, b := range p.onDisk {
+		for _, e := range b {
+			if e.later {
+				orders[i] = e.order
+			}
+		}
+	}
+	return orders
+}
+
+// built says that something acknowledged is built on how the user stood then: a crash
+// must not lose that either.
+func (p *person) built(orders [im.Platforms]int64) {
+	for i, order := range orders {
+		p.onDisk[i].sure(order)
+	}
+}
+
+// dismiss ends what stands for the sessions on a platform from before the start,
+// once none of them may come back, and reports whether there was something.
+func (m *model) dismiss(p *person, platform im.Platform) bool {
+	if slices.ContainsFunc(p.sessions, func(s *sitting) bool { return s.closed == 0 && s.before && s.Platform == platform }) {
+		return false
+	}
+	return p.forget(platform)
+}
+
+// forget ends what stands for the sessions on a platform from before the start.
+func (p *person) forget(platform im.Platform) bool {
+	n := len(p.visits)
+	p.visits = slices.DeleteFunc(p.visits, func(v *visit) bool { return v.before && v.gone == 0 && v.platform == platform })
+	return len(p.visits) < n
+}
+
+// restart makes a user what the disk says [ST2].
+func (m *model) restart(p *person, found [im.Platforms]stand, words string, list []im.UserID) {
+	p.visits, p.unsure, p.clearing, p.unread = nil, false, false, [im.Platforms]stand{}
+	for platform, s := range found {
+		v := &visit{platform: im.Platform(platform), at: s.at, how: s.state, gone: m.next()}
+		if s.state == im.MarkLive {
+			v.to, v.gone, v.how, v.before = m.steady+m.grace[im.CauseNode], 0, im.MarkLost, true
+		}
+		p.visits = append(p.visits, v)
+		if p.onDisk[platform].only(s); s.state == im.MarkLost && m.wall >= s.at+m.reachable {
+			p.onDisk[platform].add(stand{}, m.next()) // for good, if it was read
+			p.unread[platform], found[platform] = s, stand{}
+		}
+	}
+	p.stands, p.custom, p.list = found, words, list
+	p.words.only(words)
+	p.lists.only(join(list))
+	for _, s := range p.sessions {
+		s.link, s.visit, s.before = 0, nil, s.closed == 0
+		s.disk.only(s.closed)
+	}
+}
+
+// stale says whether a list has outlived its owner's presence for too long [ST11].
+// Where only the graces and what was done meanwhile decide, it may.
+func (m *model) stale(p *person) (must, may bool) {
+	if len(p.list) == 0 || m.online(p) {
+		return false, false
+	}
+	away, slack := m.wall-p.seen, slices.Max(m.grace[:])+1000
+	surely := m.wall-p.latest > m.retention+slack
+	touched := m.wall-p.touched <= m.retention+slack
+	maybe := slices.ContainsFunc(p.onDisk[:], func(b book[stand]) bool { return b.allows(stand{state: im.MarkLive}) })
+	may = away > m.retention-slack
+	return may && surely && !touched && !maybe, may
+}
+
+func split(text string) (list []im.UserID) {
+	for _, u := range strings.Fields(text) {
+		list = append(list, im.UserID(u))
+	}
+	return list
+}
+
+func join(list []im.UserID) string {
+	text := make([]string, len(list))
+	for i, u := range list {
+		text[i] = string(u)
+	}
+	return strings.Join(text, " ")
+}
