@@ -49,17 +49,10 @@ func (p Proxies) listed(a netip.Addr) bool {
 	return false
 }
 
-// peer gives the address by which limits count who is at the other end: the
-// remote one or, where that is a proxy, the last in the lines of
-// X-Forwarded-For that is not a proxy's. What stands before that one is
-// anybody's word. There is no address where the proxy says none or something
-// else: everyone behind it would share its own. [SE11]
-func (p Proxies) peer(remote string, forwarded []string) netip.Addr {
-	return network(p.client(remote, forwarded))
-}
-
-// Client gives the whole address of who sent a request, found as in [SE11]; an
-// invalid one where it is not known.
+// Client gives the whole address of who sent a request: the remote one or, where
+// that is a proxy, the last in the lines of X-Forwarded-For that is not a proxy's.
+// What stands before that one is anybody's word. It is invalid where the proxy says
+// none or something else: everyone behind it would share its own. [SE11]
 func (p Proxies) Client(r *http.Request) netip.Addr {
 	return p.client(r.RemoteAddr, r.Header.Values("X-Forwarded-For"))
 }

@@ -72,14 +72,14 @@ func TestSE11_AddressOfAClient(t *testing.T) {
 		if c.want != "" {
 			want = netip.MustParseAddr(c.want)
 		}
-		if got := listed.peer(c.remote, c.lines); got != want {
+		if got := network(listed.client(c.remote, c.lines)); got != want {
 			t.Errorf("%s: got %s, want %s", name, got, want)
 		}
 	}
-	if got := proxies(t).peer(proxy, []string{"198.51.100.1"}); got != netip.MustParseAddr("127.0.0.1") {
+	if got := proxies(t).client(proxy, []string{"198.51.100.1"}); got != netip.MustParseAddr("127.0.0.1") {
 		t.Errorf("without a list: got %s, want the remote address", got)
 	}
-	if got := proxies(t, "0.0.0.0/0").peer(proxy, []string{"198.51.100.1"}); got.IsValid() {
+	if got := proxies(t, "0.0.0.0/0").client(proxy, []string{"198.51.100.1"}); got.IsValid() {
 		t.Errorf("with everybody on the list: got %s, want none", got)
 	}
 }
@@ -98,14 +98,15 @@ func FuzzSE11_AddressOfAClient(f *testing.F) {
 	}
 	listed := proxies(f, "127.0.0.0/8", "::1", "10.0.0.0/8", "2001:db8:ffff::/48")
 	f.Fuzz(func(t *testing.T, remote, one, two string) {
-		got := listed.peer(remote, []string{one, two})
-		if joined := listed.peer(remote, []string{one + "," + two}); joined != got {
+		peer := func(lines ...string) netip.Addr { return network(listed.client(remote, lines)) }
+		got := peer(one, two)
+		if joined := peer(one + "," + two); joined != got {
 			t.Errorf("in two lines %s, in one %s", got, joined)
 		}
 		if got.IsValid() && (got.Zone() != "" || got.Is4In6() || listed.listed(got) || network(got) != got) {
 			t.Errorf("%s cannot be counted", got)
 		}
-		if left := listed.peer(remote, []string{"192.0.2.99, x", one, two}); got.IsValid() && left != got {
+		if left := peer("192.0.2.99, x", one, two); got.IsValid() && left != got {
 			t.Errorf("%s, and %s with more to the left", got, left)
 		}
 		port, err := netip.ParseAddrPort(remote)
