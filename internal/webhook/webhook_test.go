@@ -456,7 +456,12 @@ func TestWE20_WE21_OneURLHoldsUpNoOther(t *testing.T) {
 	inWorld(t, func(w *world) {
 		stuck := w.add("stuck.example")
 		slow := make(chan struct{})
-		stuck.set(func(_ int, _ got, _ http.ResponseWriter) { <-slow })
+		stuck.set(func(_ int, g got, _ http.ResponseWriter) {
+			select {
+			case <-slow:
+			case <-g.gone:
+			}
+		})
 		good := w.add("good.example")
 		began := time.Now()
 		for n := range 1000 {

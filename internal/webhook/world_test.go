@@ -34,6 +34,7 @@ type got struct {
 	url    url.Values
 	header http.Header
 	body   string
+	gone   <-chan struct{} // closed when whoever asked has hung up
 }
 
 // told is the Info of a body.
@@ -74,7 +75,7 @@ type receiver struct {
 
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	text, _ := io.ReadAll(req.Body)
-	g := got{time.Now(), req.URL.RawQuery, req.URL.Query(), req.Header, string(text)}
+	g := got{time.Now(), req.URL.RawQuery, req.URL.Query(), req.Header, string(text), req.Context().Done()}
 	r.mu.Lock()
 	r.all = append(r.all, g)
 	n, answer := len(r.all), r.answer
