@@ -3,6 +3,8 @@ package status
 import (
 	"context"
 	"time"
+
+	"github.com/porchlight-im/porchlight/internal/im"
 )
 
 // FireForTest has the timers act that are due.
@@ -21,3 +23,6 @@ func (e *Engine) WokenForTest() bool {
 
 // SaveForTest has written what nobody waits for, and reports whether it could be.
 func (e *Engine) SaveForTest(ctx context.Context) bool { return e.saveDurable(ctx) }
+
+// ClearsForTest reports whether the durable writer will want a user's turn.
+func (e *Engine) ClearsForTest(key im.UserKey) bool { return e.durable.clears(key) }

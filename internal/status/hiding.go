@@ -13,9 +13,9 @@ import (
 // one who has never logged in: the same status, the same version, and no notice.
 // So a watcher from whom a user hides does not stand with the user at all, and
 // what is told of a hidden user has the version that a user unknown to this
-// process would have. That version, the floor of the stripe, is kept at or above
-// all that was told of the user before; and the user's own, from when hiding
-// ends, above all that was told meanwhile.
+// process would have. That version, the floor of the stripe, is kept above all
+// that was told of the user before; and the user's own, from when hiding ends,
+// above all that was told meanwhile.
 
 // StatusFor is [Engine.Status] as one user may see it.
 func (e *Engine) StatusFor(ctx context.Context, viewer im.UserKey, users []im.UserID) ([]im.Found, []im.Failed, error) {
@@ -71,6 +71,9 @@ func (e *Engine) hiding(ctx context.Context, from im.UserKey, users []im.UserID)
 // they are blocked is read. It gives the errors of reading; such an account
 // follows at its next login or return.
 func (e *Engine) BlocksChanged(ctx context.Context, owner im.UserKey, users ...im.UserID) error {
+	if e.switches.of(owner.App).HideFromBlocked {
+		e.levelVersion(owner) // for who is away, and hears of it on another connection
+	}
 	var failed []error
 	for _, u := range users {
 		key := im.UserKey{App: owner.App, User: u}
@@ -143,12 +146,16 @@ func (e *Engine) turn(a *account, target im.UserID) {
 			e.stats.watches.Add(1)
 		}
 	}
-	if a.registered && u.shown != (im.Status{General: im.Unlogined}) && !e.muted.has(key.App) {
+	if a.registered && u.shown != (im.Status{General: im.Unlogined}) {
 		for _, o := range a.receiver.outboxes() {
 			if hidden {
-				o.Forget([]im.UserID{target})
+				o.Forget([]im.UserID{target}) // while muted too: it may wait since before
+			}
+			switch {
+			case e.muted.has(key.App):
+			case hidden:
 				o.Others(e.unseenNoticeLocked(s, key))
-			} else {
+			default:
 				o.Others(e.noticeLocked(u, im.Status{}))
 			}
 		}
@@ -176,8 +183,9 @@ func (e *Engine) unseenNoticeLocked(s *stripe, key im.UserKey) *im.Notice {
 	return n
 }
 
-// raiseFloorLocked brings the version of who is unseen up to a user's.
-func raiseFloorLocked(s *stripe, u *user) { s.floor = max(s.floor, u.seq) }
+// raiseFloorLocked brings the version of who is unseen above a user's: a client
+// drops what has the version that it knows.
+func raiseFloorLocked(s *stripe, u *user) { s.floor = max(s.floor, u.seq+1) }
 
 // raiseUserLocked brings a user's version above that of who is unseen.
 func raiseUserLocked(s *stripe, u *user) { u.seq = max(u.seq, s.floor) + 1 }
@@ -194,6 +202,18 @@ func (e *Engine) levelVersions(app im.AppID, level func(*stripe, *user)) {
 			}
 		}
 		s.mu.Unlock()
+	}
+}
+
+// levelVersion puts the version of who is unseen above all that was told of a user,
+// and the user's own above that.
+func (e *Engine) levelVersion(key im.UserKey) {
+	s := e.stripe(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.users[key]; u != nil {
+		raiseFloorLocked(s, u)
+		raiseUserLocked(s, u)
 	}
 }
 

@@ -3,7 +3,6 @@ package status_test
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/status"
@@ -23,6 +22,7 @@ type model struct {
 	order     int64     // of what happens; rises
 	people    map[im.UserKey]*person
 	muted     map[im.AppID]bool
+	on        map[im.AppID]status.Switches
 }
 
 // person is one user.
@@ -32,20 +32,21 @@ type person struct {
 	stands   [im.Platforms]stand // as of the latest tick
 	custom   string
 	list     []im.UserID
+	friends  []im.UserID
+	blocked  []im.UserID
 	unsure   bool // a change of the list failed: who reads it anew may find it done
+	vague    int  // of these changes of whom the user hears the engine does not know yet
+	missed   bool // it could not read one: it will at the next login or return
 	account  bool
 	banned   bool
 	revoked  int64 // UserSigs of this Unix second and earlier are dead
-	seen     int64 // when the user was last ONLINE, by the wall clock
-	latest   int64 // the latest that seen was: the clock is set back at times
+	seen     int64 // when the user was last there, by the wall clock
+	latest   int64 // when the user was last ONLINE, at the latest: the clock is set back at times
 	touched  int64 // when something was last done to the user, who was away
 	clearing bool  // the list is empty, and the disk is to learn of it
 	lifting  bool  // a ban is being lifted
 
-	unread [im.Platforms]stand // was over before the start, so that nobody knows of it
-	onDisk [im.Platforms]book[stand]
-	words  book[string]
-	lists  book[string]
+	disk disk // what of it may be there
 }
 
 // visit is a time in which something keeps its user ONLINE: until, but not at, to.
@@ -83,7 +84,7 @@ type sitting struct {
 func newModel(r status.Rules, retention int64, limit int) *model {
 	m := &model{
 		reachable: r.PushReachable.Milliseconds(), retention: retention, limit: limit,
-		people: map[im.UserKey]*person{}, muted: map[im.AppID]bool{},
+		people: map[im.UserKey]*person{}, muted: map[im.AppID]bool{}, on: map[im.AppID]status.Switches{},
 	}
 	for c, g := range r.Grace {
 		m.grace[c] = g.Milliseconds()
@@ -113,6 +114,27 @@ func (m *model) status(k im.UserKey) im.Status {
 		return im.Status{General: im.Offline}
 	}
 	return im.Status{General: im.Unlogined}
+}
+
+// seen is what one user must see of another [ST16].
+func (m *model) seen(by im.UserKey, u im.UserID) im.Status {
+	if m.hides(u, by) {
+		return im.Status{General: im.Unlogined}
+	}
+	return m.status(im.UserKey{App: by.App, User: u})
+}
+
+func (m *model) hides(u im.UserID, from im.UserKey) bool {
+	return m.on[from.App].HideFromBlocked && slices.Contains(m.person(im.UserKey{App: from.App, User: u}).blocked, from.User)
+}
+
+// hears gives those of whom a user is told [ST14, ST15].
+func (m *model) hears(k im.UserKey) []im.UserID {
+	p := m.person(k)
+	if !m.on[k.App].FriendNotices {
+		return p.list
+	}
+	return append(slices.Clone(p.list), without(p.friends, p.list)...)
 }
 
 func (m *model) online(p *person) bool {
@@ -153,39 +175,24 @@ func (m *model) tick() {
 		for platform := range im.Platform(im.Platforms) {
 			if s := m.stand(p, platform); s != p.stands[platform] {
 				if was := p.stands[platform]; was.state == im.MarkLost && s.state == im.MarkNone {
-					p.onDisk[platform].add(s, m.next()) // by time alone: it may be written, or be seen from the time
+					p.disk.onDisk[platform].add(s, m.next()) // by time alone: it may be written, or be seen from the time
 				} else {
-					p.onDisk[platform].later(s, m.next())
+					p.disk.onDisk[platform].later(s, m.next())
 				}
 				p.stands[platform] = s
 			}
 		}
 		switch {
 		case m.online(p):
-			p.seen, p.latest = m.wall, max(p.latest, m.wall)
+			p.latest = max(p.latest, m.wall)
+			if slices.ContainsFunc(p.visits, func(v *visit) bool { return v.to > m.steady && v.how != im.MarkOut }) {
+				p.seen = m.wall // who is out for good, and is shown for a grace yet, was last there when it ended
+			}
 		case p.custom != "": // [ST4]
 			p.custom = ""
-			p.words.later("", m.next())
+			p.disk.words.later("", m.next())
 		}
 	}
-}
-
-// soonest gives how long it is until time alone changes something.
-func (m *model) soonest() int64 {
-	wait := int64(forever)
-	for _, p := range m.people {
-		for _, v := range p.visits {
-			if v.to > m.steady && v.to != forever {
-				wait = min(wait, v.to-m.steady)
-			}
-		}
-		for _, s := range p.stands {
-			if s.state == im.MarkLost {
-				wait = min(wait, max(1, s.at+m.reachable-m.wall))
-			}
-		}
-	}
-	return wait
 }
 
 // losers says whom a login pushes out, and why [SE6].
@@ -280,26 +287,6 @@ func (m *model) throwOut(p *person) {
 	m.tick()
 }
 
-// waiting gives what is to reach the disk of how the user stands.
-func (p *person) waiting() (orders [im.Platforms]int64) {
-	for i, b := range p.onDisk {
-		for _, e := range b {
-			if e.later {
-				orders[i] = e.order
-			}
-		}
-	}
-	return orders
-}
-
-// built says that something acknowledged is built on how the user stood then: a crash
-// must not lose that either.
-func (p *person) built(orders [im.Platforms]int64) {
-	for i, order := range orders {
-		p.onDisk[i].sure(order)
-	}
-}
-
 // dismiss ends what stands for the sessions on a platform from before the start,
 // once none of them may come back, and reports whether there was something.
 func (m *model) dismiss(p *person, platform im.Platform) bool {
@@ -314,56 +301,4 @@ func (p *person) forget(platform im.Platform) bool {
 	n := len(p.visits)
 	p.visits = slices.DeleteFunc(p.visits, func(v *visit) bool { return v.before && v.gone == 0 && v.platform == platform })
 	return len(p.visits) < n
-}
-
-// restart makes a user what the disk says [ST2].
-func (m *model) restart(p *person, found [im.Platforms]stand, words string, list []im.UserID) {
-	p.visits, p.unsure, p.clearing, p.unread = nil, false, false, [im.Platforms]stand{}
-	for platform, s := range found {
-		v := &visit{platform: im.Platform(platform), at: s.at, how: s.state, gone: m.next()}
-		if s.state == im.MarkLive {
-			v.to, v.gone, v.how, v.before = m.steady+m.grace[im.CauseNode], 0, im.MarkLost, true
-		}
-		p.visits = append(p.visits, v)
-		if p.onDisk[platform].only(s); s.state == im.MarkLost && m.wall >= s.at+m.reachable {
-			p.onDisk[platform].add(stand{}, m.next()) // for good, if it was read
-			p.unread[platform], found[platform] = s, stand{}
-		}
-	}
-	p.stands, p.custom, p.list = found, words, list
-	p.words.only(words)
-	p.lists.only(join(list))
-	for _, s := range p.sessions {
-		s.link, s.visit, s.before = 0, nil, s.closed == 0
-		s.disk.only(s.closed)
-	}
-}
-
-// stale says whether a list has outlived its owner's presence for too long [ST11].
-// Where only the graces and what was done meanwhile decide, it may.
-func (m *model) stale(p *person) (must, may bool) {
-	if len(p.list) == 0 || m.online(p) {
-		return false, false
-	}
-	away, slack := m.wall-p.seen, slices.Max(m.grace[:])+1000
-	surely := m.wall-p.latest > m.retention+slack
-	touched := m.wall-p.touched <= m.retention+slack
-	maybe := slices.ContainsFunc(p.onDisk[:], func(b book[stand]) bool { return b.allows(stand{state: im.MarkLive}) })
-	may = away > m.retention-slack
-	return may && surely && !touched && !maybe, may
-}
-
-func split(text string) (list []im.UserID) {
-	for _, u := range strings.Fields(text) {
-		list = append(list, im.UserID(u))
-	}
-	return list
-}
-
-func join(list []im.UserID) string {
-	text := make([]string, len(list))
-	for i, u := range list {
-		text[i] = string(u)
-	}
-	return strings.Join(text, " ")
 }

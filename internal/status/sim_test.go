@@ -29,6 +29,7 @@ type sim struct {
 	flushAt int64 // when the durable writer comes, 0 for not yet
 	late    []func()
 	orders  []pending // whose commits are under way
+	debts   []owed
 
 	busy     map[im.UserKey]bool // whose turn is taken
 	depth    int                 // of things that happen during others
@@ -85,7 +86,7 @@ func newSim(seed uint64) *sim {
 	s.m = newModel(s.rules, im.WatchRetention.Milliseconds(), simLimit)
 	s.m.steady, s.m.wall = 1000, simEpoch
 	s.store = newSimStore()
-	s.store.during, s.store.fault, s.store.landed = s.during, s.fault, s.landed
+	s.store.during, s.store.reading, s.store.fault, s.store.landed = s.during, s.reading, s.fault, s.landed
 	s.start()
 	return s
 }
@@ -95,12 +96,13 @@ func (s *sim) start() {
 	s.epoch++
 	began := s.m.steady
 	s.e = status.New(status.Config{
-		Store: s.store, Lists: s.store, Orders: s.store, Accounts: s.store, Encode: func(*im.Notice) {},
+		Store: s.store, Lists: s.store, Orders: s.store, Accounts: s.store, Friends: s.store, Blocks: s.store, Encode: func(*im.Notice) {},
 		Rules: s.rules, Epoch: s.epoch, Rev: s.store.rev, Log: slog.New(slog.DiscardHandler),
 		Now:    func() time.Time { return time.UnixMilli(s.m.wall) },
 		Steady: func() time.Duration { return time.Duration(s.m.steady-began) * time.Millisecond },
 	})
 	s.flushAt = 0
+	s.switchOn()
 	if err := s.e.Restore(context.Background()); err != nil {
 		s.fail("A12", "restore: %v", err)
 	}
@@ -151,6 +153,16 @@ func (s *sim) during(call string) {
 	}
 }
 
+// reading is what happens while a user's lists are read in the user's turn.
+func (s *sim) reading(k im.UserKey) {
+	was := s.busy[k]
+	s.busy[k] = true
+	s.during("read")
+	if s.busy[k] = was; !was {
+		delete(s.busy, k)
+	}
+}
+
 // op runs one command of an account. Order tells when it began.
 func (s *sim) op(k im.UserKey, run func() error) (order int64, err error) {
 	order = s.m.next()
@@ -160,6 +172,24 @@ func (s *sim) op(k im.UserKey, run func() error) (order int64, err error) {
 	s.depth--
 	delete(s.busy, k)
 	return order, err
+}
+
+// soonest gives how long it is until time alone changes something.
+func (m *model) soonest() int64 {
+	wait := int64(forever)
+	for _, p := range m.people {
+		for _, v := range p.visits {
+			if v.to > m.steady && v.to != forever {
+				wait = min(wait, v.to-m.steady)
+			}
+		}
+		for _, s := range p.stands {
+			if s.state == im.MarkLost {
+				wait = min(wait, max(1, s.at+m.reachable-m.wall))
+			}
+		}
+	}
+	return wait
 }
 
 // advance lets time pass: whatever is due happens when it is due.
@@ -189,7 +219,7 @@ func (s *sim) act() {
 
 // blocked reports whether the durable writer would wait for somebody's turn.
 func (s *sim) blocked() bool {
-	return slices.ContainsFunc(simUsers, func(k im.UserKey) bool { return s.busy[k] && s.m.person(k).clearing })
+	return slices.ContainsFunc(simUsers, func(k im.UserKey) bool { return s.busy[k] && s.e.ClearsForTest(k) })
 }
 
 // flush has written what nobody waits for.
@@ -211,15 +241,15 @@ func (s *sim) flush() {
 		return
 	}
 	for _, p := range s.m.people {
-		for i := range p.onDisk {
-			p.onDisk[i].saved(until)
+		for i := range p.disk.onDisk {
+			p.disk.onDisk[i].saved(until)
 		}
-		p.words.saved(until)
+		p.disk.words.saved(until)
 		for _, x := range p.sessions {
 			x.disk.saved(until)
 		}
 		if cleared[p] {
-			p.lists.saved(until)
+			p.disk.lists.saved(until)
 			p.clearing = false
 		}
 	}
@@ -327,17 +357,17 @@ func (s *sim) finish() {
 
 // die ends the process, by order or not, and starts another on what is on disk.
 func (s *sim) die() {
-	s.depth, s.crash, s.late, s.orders, s.flushing = 0, "", nil, nil, false
+	s.depth, s.crash, s.late, s.orders, s.debts, s.flushing = 0, "", nil, nil, nil, false
 	clear(s.busy)
+	for _, c := range s.clients {
+		c.conn = nil
+	}
 	down := 1 + []int64{0, 50, 3000, 20_000, 3_600_000, 25 * 3_600_000}[s.rng.IntN(6)]
 	s.m.steady, s.m.wall = s.m.steady+down, s.m.wall+down
 	s.logf("start after %d ms", down)
 	clear(s.m.muted)
 	for _, k := range simUsers {
 		s.reload(k)
-	}
-	for _, c := range s.clients {
-		c.conn = nil
 	}
 	s.start()
 	s.check()
@@ -357,8 +387,8 @@ func (s *sim) reload(k im.UserKey) {
 				seen = s.m.wall
 			}
 		}
-		if !p.onDisk[platform].allows(found[platform]) {
-			s.fail("A12 D1", "the disk holds %v of %v on %v, not one of %v", found[platform], k, platform, p.onDisk[platform])
+		if !p.disk.onDisk[platform].allows(found[platform]) {
+			s.fail("A12 D1", "the disk holds %v of %v on %v, not one of %v", found[platform], k, platform, p.disk.onDisk[platform])
 		}
 	}
 	live := slices.ContainsFunc(found[:], func(x stand) bool { return x.state == im.MarkLive })
@@ -366,10 +396,10 @@ func (s *sim) reload(k im.UserKey) {
 		words = "" // it is cleared at the start
 	}
 	switch {
-	case live && !p.words.allows(words):
-		s.fail("A10 D1", "the disk holds the words %q of %v, not one of %v", words, k, p.words)
-	case !p.lists.allows(join(row.Watching)):
-		s.fail("B6 D1", "the disk holds the list %v of %v, not one of %v", row.Watching, k, p.lists)
+	case live && !p.disk.words.allows(words):
+		s.fail("A10 D1", "the disk holds the words %q of %v, not one of %v", words, k, p.disk.words)
+	case !p.disk.lists.allows(join(row.Watching)):
+		s.fail("B6 D1", "the disk holds the list %v of %v, not one of %v", row.Watching, k, p.disk.lists)
 	case p.account && !row.Found || row.RevokedBefore < p.revoked || p.banned && !row.Banned && !p.lifting:
 		s.fail("C3 D1", "the disk holds %+v of %v, and %+v is acknowledged", row, k, p)
 	}
@@ -392,7 +422,8 @@ func (s *sim) reload(k im.UserKey) {
 	}
 	p.account, p.revoked, p.banned = row.Found, row.RevokedBefore, row.Banned
 	s.m.restart(p, found, words, slices.Clone(row.Watching))
-	p.seen, p.latest = seen, max(p.latest, seen)
+	p.seen, p.latest, p.vague, p.missed = seen, max(p.latest, seen), 0, false
+	s.settle(k)
 }
 
 // stood gives what of a mark anybody can ever see.

@@ -31,6 +31,7 @@ type simConn struct {
 	waits    []*im.Notice
 	told     map[im.UserID]im.Status  // what the client believes once it has received all
 	versions map[im.UserID]im.Version // the highest that was told or answered
+	said     map[im.UserID]im.Status  // with it
 	own      im.Status
 }
 
@@ -38,7 +39,7 @@ type simConn struct {
 func (s *sim) connect(c *simClient) *simConn {
 	return &simConn{
 		s: s, client: c, proof: s.e.Now(), catching: true,
-		told: maps.Clone(c.believes), versions: map[im.UserID]im.Version{},
+		told: maps.Clone(c.believes), versions: map[im.UserID]im.Version{}, said: map[im.UserID]im.Status{},
 	}
 }
 
@@ -54,6 +55,7 @@ func (c *simConn) Forget(users []im.UserID) {
 func (c *simConn) Others(n *im.Notice) {
 	s, who, u := c.s, c.client.key, n.User.User
 	p := s.m.person(who)
+	sure := !p.unsure && p.vague == 0 && !p.missed
 	switch {
 	case c.gone || c.ended != 0:
 		s.fail("B4", "%v is told %s on a connection that ended", who, said(n))
@@ -61,16 +63,19 @@ func (c *simConn) Others(n *im.Notice) {
 		s.fail("B5", "%v is told %s of another application", who, said(n))
 	case s.m.muted[who.App]:
 		s.fail("ST10", "%v is told %s while muted", who, said(n))
-	case !slices.Contains(p.list, u) && !p.unsure:
-		s.fail("B1", "%v is told %s and watches %v", who, said(n), p.list)
 	case n.Version.Less(c.versions[u]) || n.Version == c.versions[u] && !c.catching:
 		s.fail("A3", "%v is told %s after one of %v", who, said(n), c.versions[u])
-	case !c.catching && !p.unsure && c.told[u] == n.Status:
+	case n.Version == c.versions[u] && n.Status != c.said[u]:
+		s.fail("A3", "%v is told %s after %v of the same version", who, said(n), c.said[u])
+	case !sure: // of whom it hears
+	case !slices.Contains(s.m.hears(who), u):
+		s.fail("B1 B5", "%v is told %s and hears of %v", who, said(n), s.m.hears(who))
+	case c.told[u] == n.Status && !c.catching:
 		s.fail("A5", "%v is told %s again", who, said(n))
-	case !c.catching && !p.unsure && n.Prev != c.told[u]:
+	case n.Prev != c.told[u] && !c.catching:
 		s.fail("A5", "%v is told %s, as if it had known %v and not %v", who, said(n), n.Prev, c.told[u])
 	}
-	c.told[u], c.versions[u] = n.Status, n.Version
+	c.told[u], c.said[u], c.versions[u] = n.Status, n.Status, n.Version
 	c.waits = append(c.waits, n)
 }
 
@@ -105,7 +110,7 @@ func (c *simConn) prove() {
 func (c *simConn) learn(users []im.UserID) {
 	for _, u := range users {
 		if _, known := c.told[u]; !known {
-			c.told[u] = c.s.m.status(im.UserKey{App: c.client.key.App, User: u})
+			c.told[u] = c.s.m.seen(c.client.key, u)
 			c.client.believes[u] = c.told[u]
 		}
 	}
@@ -134,16 +139,24 @@ func (c *simConn) check() {
 	if want := s.m.status(who); c.own != want {
 		s.fail("A10", "%v was told %v of itself, and is %v", who, c.own, want)
 	}
-	for _, n := range c.waits {
-		if !slices.Contains(p.list, n.User.User) && !p.unsure {
-			s.fail("B1", "%v is yet to be told %s and watches %v", who, said(n), p.list)
-		}
-	}
-	if s.m.muted[who.App] || p.unsure {
+	if p.unsure || p.vague > 0 || p.missed {
 		return
 	}
-	for _, u := range p.list {
-		if want := s.m.status(im.UserKey{App: who.App, User: u}); c.told[u] != want {
+	hears := s.m.hears(who)
+	newest := map[im.UserID]*im.Notice{}
+	for _, n := range c.waits {
+		newest[n.User.User] = n
+	}
+	for u, n := range newest {
+		if !slices.Contains(hears, u) || n.Status.General != im.Unlogined && s.m.hides(u, who) {
+			s.fail("B1 B5", "%v is yet to be told %s and hears of %v", who, said(n), hears)
+		}
+	}
+	if s.m.muted[who.App] {
+		return
+	}
+	for _, u := range hears {
+		if want := s.m.seen(who, u); c.told[u] != want {
 			s.fail("A2 A4", "%v was told %v of %s, who is %v", who, c.told[u], u, want)
 		}
 	}

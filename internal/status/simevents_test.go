@@ -37,6 +37,10 @@ func init() {
 		{"unsubscribe all", 1, (*sim).unsubscribeAll},
 		{"custom", 14, (*sim).custom},
 		{"query", 4, (*sim).query},
+		{"befriend", 3, func(s *sim) bool { return s.befriend(true) }},
+		{"unfriend", 2, func(s *sim) bool { return s.befriend(false) }},
+		{"block", 2, func(s *sim) bool { return s.block(true) }},
+		{"unblock", 2, func(s *sim) bool { return s.block(false) }},
 		{"deliver", 6, (*sim).deliver},
 		{"pong", 4, (*sim).pong},
 		{"moment", 10, func(s *sim) bool { s.advance(s.rng.Int64N(300)); return true }},
@@ -51,6 +55,7 @@ func init() {
 		{"mood", 4, (*sim).changeMood},
 		{"mute", 1, (*sim).mute},
 		{"unmute", 2, (*sim).unmute},
+		{"switch", 2, (*sim).turn},
 		{"restart", 1, (*sim).restart},
 		{"kill", 1, func(*sim) bool { panic(crashed{}) }},
 		{"arm", 3, (*sim).arm},
@@ -74,6 +79,7 @@ func (s *sim) happen(from []simEvent) {
 		if ev.run(s) {
 			s.counts[ev.name]++
 		}
+		s.pay()
 		s.check()
 		return
 	}
@@ -141,9 +147,9 @@ func (s *sim) login() bool {
 	must, may := s.m.stale(p)
 	s.logf("%v logs in on %v as %d, policy %v, stale %v %v", k, x.Platform, x.Inst, pol.Policy, must, may)
 	mark := s.m.next()
-	p.onDisk[x.Platform].add(stand{state: im.MarkLive}, mark)
+	p.disk.onDisk[x.Platform].add(stand{state: im.MarkLive}, mark)
 	if may {
-		p.lists.add("", mark)
+		p.disk.lists.add("", mark)
 	}
 	for y, c := range losers {
 		y.disk.add(c, mark)
@@ -164,7 +170,7 @@ func (s *sim) login() bool {
 	case dead || p.banned:
 		s.fail("C3", "%v logged in by a UserSig that is dead", k)
 	}
-	p.onDisk[x.Platform].sure(mark)
+	p.disk.onDisk[x.Platform].sure(mark)
 	x.disk.only(0)
 	x.Session, p.account = at.Session, true
 	p.sessions = append(p.sessions, x)
@@ -185,9 +191,9 @@ func (s *sim) login() bool {
 // order on.
 func (s *sim) emptied(k im.UserKey, order int64) {
 	p := s.m.person(k)
-	s.unlearn(k, p.list)
 	p.list = nil
-	p.lists.sure(order)
+	s.settle(k)
+	p.disk.lists.sure(order)
 	p.unsure, p.clearing = false, false
 }
 
@@ -196,7 +202,8 @@ func (s *sim) emptied(k im.UserKey, order int64) {
 func (s *sim) welcome(c *simClient, conn *simConn, at status.Attached) {
 	c.session, c.conn, conn.link, conn.catching, conn.proof = at.Session, conn, at.Link, false, at.Since
 	conn.own = im.Status{General: im.Online, Custom: at.Custom}
-	conn.learn(s.m.person(c.key).list)
+	s.m.person(c.key).missed = false
+	s.settle(c.key)
 }
 
 // finished ends a session in the model and looks whether its connection knows.
@@ -258,17 +265,14 @@ func (s *sim) comeBack() bool {
 	}
 	switch {
 	case must:
-		p.lists.later("", order)
+		p.disk.lists.later("", order)
 		p.clearing, p.unsure = true, false
 	case may:
-		p.lists.later("", order)
+		p.disk.lists.later("", order)
 		p.unsure = true
 	}
 	s.m.attach(p, x, at.Link)
 	s.welcome(c, conn, at)
-	if must {
-		s.unlearn(c.key, list)
-	}
 	return true
 }
 
@@ -324,27 +328,27 @@ func (s *sim) endOne(cause im.Cause) bool {
 		s.m.end(p, x, cause)
 		x.disk.add(cause, before)
 	}
-	p.onDisk[x.Platform].await(before) // what this writes it waits for
-	p.words.await(before)
+	p.disk.onDisk[x.Platform].await(before) // what this writes it waits for
+	p.disk.words.await(before)
 	began, online := s.m.next(), s.m.online(p)
-	p.onDisk[x.Platform].add(p.stands[x.Platform], began)
+	p.disk.onDisk[x.Platform].add(p.stands[x.Platform], began)
 	if !online {
-		p.words.add("", began)
+		p.disk.words.add("", began)
 	}
 	deaf := s.store.deaf
 	s.store.deaf = false // or it would be refused, and nothing would happen
 	_, err := s.op(c.key, func() error { return s.e.End(context.Background(), x.Session, cause) })
 	s.store.deaf = deaf
 	if err == nil {
-		p.onDisk[x.Platform].sure(began)
+		p.disk.onDisk[x.Platform].sure(began)
 		x.disk.drop(0)
 		if !online {
-			p.words.sure(began)
+			p.disk.words.sure(began)
 		}
 	} else {
 		s.excused("end", err)
-		p.onDisk[x.Platform].postpone(before, began)
-		p.words.postpone(before, began)
+		p.disk.onDisk[x.Platform].postpone(before, began)
+		p.disk.words.postpone(before, began)
 		x.disk.postpone(before, began)
 	}
 	if conn != nil && conn.ended == 0 {
@@ -373,10 +377,10 @@ func (s *sim) order(how string) bool {
 				x.disk.add(im.CauseKickAdmin, began)
 			}
 		}
-		for i := range p.onDisk {
-			p.onDisk[i].add(stand{}, began)
+		for i := range p.disk.onDisk {
+			p.disk.onDisk[i].add(stand{}, began)
 		}
-		p.words.add("", began)
+		p.disk.words.add("", began)
 	}
 	p.lifting = how == "unban"
 	done := sync.OnceFunc(func() {
@@ -410,14 +414,14 @@ func (s *sim) thrown(p *person, open []*sitting, began int64) {
 		s.finished(p, x, im.CauseKickAdmin)
 		x.disk.sure(began)
 	}
-	for i := range p.onDisk {
-		unread := p.unread[i]
-		kept := p.onDisk[i].allows(unread)
-		if p.onDisk[i].only(stand{}); kept { // nothing that ended meanwhile stands against it
-			p.onDisk[i].add(unread, began)
+	for i := range p.disk.onDisk {
+		unread := p.disk.unread[i]
+		kept := p.disk.onDisk[i].allows(unread)
+		if p.disk.onDisk[i].only(stand{}); kept { // nothing that ended meanwhile stands against it
+			p.disk.onDisk[i].add(unread, began)
 		}
 	}
 	if !s.m.online(p) {
-		p.words.sure(began)
+		p.disk.words.sure(began)
 	}
 }

@@ -99,11 +99,11 @@ func without(list, users []im.UserID) []im.UserID {
 // none. What may be on disk it may be applied to.
 func (s *sim) changeList(c *simClient, what string, change func([]im.UserID) []im.UserID, changes bool, run func() error) bool {
 	p, began := s.m.person(c.key), s.m.next()
-	bases := slices.Clone(p.lists)
+	bases := slices.Clone(p.disk.lists)
 	for _, e := range bases {
-		p.lists.add(join(change(split(e.value))), began)
+		p.disk.lists.add(join(change(split(e.value))), began)
 	}
-	p.lists.add(join(change(nil)), began)
+	p.disk.lists.add(join(change(nil)), began)
 	pending := p.waiting()
 	_, err := s.op(c.key, run)
 	if err != nil {
@@ -111,15 +111,15 @@ func (s *sim) changeList(c *simClient, what string, change func([]im.UserID) []i
 		return s.excused(what, err)
 	}
 	if !changes {
-		p.lists = bases
+		p.disk.lists = bases
 		return true
 	}
 	before := p.list
 	p.list = slices.Clone(s.store.rows[c.key].Watching)
-	if p.lists.sure(began); !p.unsure && join(p.list) != join(change(before)) || !p.lists.allows(join(p.list)) {
-		s.fail("B2 B6", "%s makes the list of %v %v and not %v, of %v", what, c.key, p.list, change(before), p.lists)
+	if p.disk.lists.sure(began); !p.unsure && join(p.list) != join(change(before)) || !p.disk.lists.allows(join(p.list)) {
+		s.fail("B2 B6", "%s makes the list of %v %v and not %v, of %v", what, c.key, p.list, change(before), p.disk.lists)
 	}
-	p.lists.only(join(p.list))
+	p.disk.lists.only(join(p.list))
 	if what == "subscribe" {
 		p.built(pending)
 	}
@@ -127,12 +127,8 @@ func (s *sim) changeList(c *simClient, what string, change func([]im.UserID) []i
 		s.unlearn(c.key, everybody)
 	}
 	s.unlearn(c.key, without(before, p.list))
-	for _, other := range s.clients {
-		if other.key == c.key && connected(other) {
-			other.conn.learn(p.list)
-		}
-	}
 	p.unsure, p.clearing = false, false
+	s.settle(c.key)
 	return true
 }
 
@@ -148,11 +144,11 @@ func (s *sim) custom() bool {
 	p.custom = text
 	s.m.tick() // who is not ONLINE has none
 	began, pending := s.m.next(), p.waiting()
-	p.words.add(p.custom, began)
+	p.disk.words.add(p.custom, began)
 	text = p.custom
 	_, err := s.op(c.key, func() error { return s.e.SetCustom(context.Background(), c.key, text) })
 	if err == nil {
-		p.words.sure(began)
+		p.disk.words.sure(began)
 		p.built(pending)
 		return true
 	}
@@ -160,7 +156,7 @@ func (s *sim) custom() bool {
 		p.custom = old
 	}
 	s.m.tick()
-	p.words.later(p.custom, s.m.next())
+	p.disk.words.later(p.custom, s.m.next())
 	return s.excused("custom", err)
 }
 
@@ -174,8 +170,10 @@ func (s *sim) query() bool {
 	if slices.Contains(users, "") {
 		codes[""] = im.CodeInvalidUserID
 	}
-	found, failed, err := s.e.Status(context.Background(), c.key.App, users)
-	if err != nil {
+	quiet := s.quiet
+	s.quiet = true
+	found, failed, err := s.e.StatusFor(context.Background(), c.key, users)
+	if s.quiet = quiet; err != nil {
 		return s.excused("query", err)
 	}
 	s.checkFailed("query", failed, codes)
@@ -183,11 +181,13 @@ func (s *sim) query() bool {
 		s.fail("ST5", "query of %v gives %v", users, found)
 	}
 	for i, f := range found {
-		if f.User != good[i] || f.Version.Less(c.conn.versions[f.User]) {
+		if f.User != good[i] || f.Version.Less(c.conn.versions[f.User]) || f.Version == c.conn.versions[f.User] && f.Status != c.conn.said[f.User] {
 			s.fail("A3", "query says %v where %s is asked for, after %v", f, good[i], c.conn.versions[f.User])
 		}
-		c.conn.versions[f.User] = f.Version
-		s.checkStatus(im.UserKey{App: c.key.App, User: good[i]}, f, s.m.status(im.UserKey{App: c.key.App, User: good[i]}))
+		c.conn.versions[f.User], c.conn.said[f.User] = f.Version, f.Status
+		if want := s.m.seen(c.key, f.User); f.Status != want {
+			s.fail("A2 B5", "%v asks, and is shown %v, and should see %v", c.key, f, want)
+		}
 	}
 	return true
 }

@@ -28,17 +28,21 @@ type simStore struct {
 	rows    map[im.UserKey]im.UserRow
 	marks   map[im.UserKey]*[im.Platforms]im.Mark
 	customs map[im.UserKey]im.CustomRow
+	friends map[im.UserKey][]im.UserID
+	blocked map[im.UserKey][]im.UserID
 	rev     int64 // the highest
 
-	deaf   bool                           // nothing can be read
-	during func(call string)              // something else happens meanwhile
-	fault  func(call string) mood         // how a call ends, unless the process dies in it
-	landed func(call string, failed bool) // its writes are on disk
+	deaf    bool                           // nothing can be read
+	during  func(call string)              // something else happens meanwhile
+	reading func(key im.UserKey)           // the same, while somebody has that user's turn
+	fault   func(call string) mood         // how a call ends, unless the process dies in it
+	landed  func(call string, failed bool) // its writes are on disk
 }
 
 func newSimStore() *simStore {
 	return &simStore{
 		rows: map[im.UserKey]im.UserRow{}, marks: map[im.UserKey]*[im.Platforms]im.Mark{}, customs: map[im.UserKey]im.CustomRow{},
+		friends: map[im.UserKey][]im.UserID{}, blocked: map[im.UserKey][]im.UserID{},
 	}
 }
 
