@@ -295,7 +295,7 @@ func (ep *endpoint) settleLocked(row *im.WebhookRow, batch []*item, res result) 
 		}
 	} else {
 		ep.failed++
-		ep.b.fail(now)
+		ep.b.fail(now, now.Add(-res.took))
 		due = ep.failLocked(row, batch, res, now)
 	}
 	ep.dirty = true

@@ -319,3 +319,21 @@ func TestWE25_WE27_Questions(t *testing.T) {
 		rest(2 * time.Hour)
 	})
 }
+
+func TestWE21_FailuresOfOneMomentMakeNoLongPause(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := w.add("hooks.example")
+		w.change(im.WebhookChange{Token: ptr("tok-51f0"), Durable: ptr(true)})
+		r.set(func(_ int, _ got, rw http.ResponseWriter) {
+			time.Sleep(time.Second)
+			rw.WriteHeader(503)
+		})
+		for n := range 20 {
+			w.tell(w.event(im.UserID(fmt.Sprintf("u%d", n)), 1))
+		}
+		rest(time.Second)
+		if state := w.d.Webhook(app).States[0]; state.PausedFor == 0 || state.PausedFor > 1001 || len(r.take()) < 5 {
+			t.Errorf("the state is %+v", state)
+		}
+	})
+}
