@@ -407,6 +407,17 @@ func (ep *endpoint) replay(after int64) {
 	ep.q.purge(func(id int64) bool { return id > after }) // they come again
 	ep.loaded, ep.dirty, ep.reset = after, true, true
 	ep.mu.Unlock()
+	ep.resume()
+}
+
+// resume ends a pause after failures: what waits is tried now. [WE21]
+func (ep *endpoint) resume() {
+	ep.mu.Lock()
+	_ = ep.ask.succeed()
+	if ep.b.succeed() {
+		ep.q.hurry()
+	}
+	ep.mu.Unlock()
 	signal(ep.wake)
 }
 
