@@ -158,9 +158,9 @@ func (x *bench) tell(user, n int) {
 	x.d.Tell(rows)
 }
 
-// feed tells so many events of as many users as there are tellers, at most so
-// many a second in all; 0 is no bound.
-func (x *bench) feed(events, perSecond int) {
+// feed tells so many events after so many others, of as many users as there are
+// tellers, at most so many a second in all; 0 is no bound.
+func (x *bench) feed(after, events, perSecond int) {
 	const tellers = 100
 	var wg sync.WaitGroup
 	for user := range tellers {
@@ -170,7 +170,7 @@ func (x *bench) feed(events, perSecond int) {
 				if perSecond > 0 {
 					time.Sleep(time.Until(began.Add(time.Duration(n) * time.Second * tellers / time.Duration(perSecond))))
 				}
-				x.tell(user, n+1)
+				x.tell(user, after/tellers+n+1)
 			}
 		})
 	}
@@ -209,13 +209,41 @@ func BenchmarkDurable(b *testing.B) {
 			for b.Loop() {
 				x := newBench(b, batch)
 				began := time.Now()
-				x.feed(events, 0)
+				x.feed(0, events, 0)
 				committed := time.Since(began)
 				x.await(events)
 				b.ReportMetric(events/committed.Seconds(), "committed/s")
 				b.ReportMetric(events/time.Since(began).Seconds(), "delivered/s")
 			}
 		})
+	}
+}
+
+// BenchmarkPurge deletes 300,000 events while 2,000 a second are told, and then
+// tells as many again, for which the file has room.
+func BenchmarkPurge(b *testing.B) {
+	const old, load, rate = 300_000, 20_000, 2000
+	for b.Loop() {
+		x := newBench(b, 100)
+		x.feed(0, old, 0)
+		x.await(old)
+		full := x.sample("filled")
+		x.slowest.Store(0)
+		var wg sync.WaitGroup
+		wg.Go(func() { x.feed(old, load, rate) })
+		began := time.Now()
+		if _, err := x.store.PurgeEvents(b.Context(), app, 0, old); err != nil {
+			b.Error(err)
+		}
+		b.ReportMetric(time.Since(began).Seconds(), "s-to-purge")
+		wg.Wait()
+		b.ReportMetric(float64(x.slowest.Load())/1e6, "ms-slowest-commit")
+		x.feed(old+load, old, 0)
+		x.await(old + load + old)
+		again := x.sample("filled again")
+		b.ReportMetric(full.file, "MiB-file-filled")
+		b.ReportMetric(again.file, "MiB-file-again")
+		b.ReportMetric(again.wal, "MiB-WAL")
 	}
 }
 
@@ -249,7 +277,7 @@ func BenchmarkOutage(b *testing.B) {
 				}
 			}
 		})
-		x.feed(events, rate)
+		x.feed(0, events, rate)
 		took := time.Since(began)
 		wg.Wait()
 		x.report(before, all)
