@@ -30,7 +30,7 @@ func webhookFamily() family {
 			{"add", "APP URL", "Add a URL that is told of what happens from now on", 2, 2, addHook},
 			{"change", "APP NUMBER URL", "Change a URL and what is sent there", 3, 3, changeHook},
 			{"remove", "APP NUMBER", "Remove a URL, with what waits for it", 2, 2, noFlags(removeHook)},
-			{"test", "APP NUMBER", "Send a test to a URL now, and tell what became of it", 2, 2, testHook},
+			{"test", "APP NUMBER", "Send a test to a URL now, and tell what became of it; success ends a pause", 2, 2, testHook},
 			{"log", "APP", "List the latest requests", 1, 1, listDeliveries},
 			{"replay", "APP NUMBER", "Send kept events again", 2, 2, replayHook},
 			{"commands", "", "List what a back end can be told", 0, 0, noFlags(listHookCommands)},

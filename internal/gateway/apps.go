@@ -53,13 +53,18 @@ func (g *Gateway) AppChanged(before, after *app.App) {
 // listens reports whether an application's users are told of others.
 func listens(a *app.App) bool { return a.Settings.StatusOn && a.Settings.StatusEdition }
 
+// muteOrNot turns the switch before it returns, so that of many the last counts;
+// telling everybody takes its time.
 func (g *Gateway) muteOrNot(a *app.App) {
 	if !listens(a) {
 		g.cfg.Status.Mute(a.ID)
 		return
 	}
+	if !g.cfg.Status.Unmute(a.ID) {
+		return
+	}
 	g.tasks.Go(func() {
-		if err := g.cfg.Status.Unmute(context.Background(), a.ID); err != nil {
+		if err := g.cfg.Status.Retell(context.Background(), a.ID); err != nil {
 			g.cfg.Log.Error("tell statuses after a switch was turned on", "app", a.ID, "err", err)
 		}
 	})

@@ -304,6 +304,9 @@ func (c *conn) Forget(users []im.UserID) { c.out.forget(users) }
 // received.
 func (c *conn) Told() int64 { return c.told.Load() }
 
+// Addr gives the client's address.
+func (c *conn) Addr() netip.Addr { return c.addr }
+
 // End says that the session is over, or that another socket took this one's
 // place. A kicked client is told; its socket stays open a while for its logout.
 // One whose UserSig or key is over, or whom an administrator threw out, loses its

@@ -296,30 +296,6 @@ func TestSE22_SlowReaderIsDropped(t *testing.T) {
 	}
 }
 
-// TestLargeAnswerToASlowReaderArrives writes more than the socket takes at
-// once, and again when the deadline for that has passed.
-func TestLargeAnswerToASlowReaderArrives(t *testing.T) {
-	g := newTestGateway(t, Limits{Write: 500 * time.Millisecond})
-	c, peer := tcpConn(t, g)
-	answer := bytes.Repeat([]byte("x"), 16<<20)
-	c.reply(answer)
-	c.reply([]byte("next"))
-	for i, want := range [][]byte{answer, []byte("next"), []byte("later")} {
-		if i == 2 {
-			c.out.waitIdle()
-			<-time.After(600 * time.Millisecond)
-			c.reply(want)
-		}
-		f, err := readFrame(peer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !bytes.Equal(f, want) {
-			t.Fatalf("got %d bytes, want %d", len(f), len(want))
-		}
-	}
-}
-
 func TestRateLimitLetsABurstThroughAndThenARate(t *testing.T) {
 	var l gcra
 	now, step := int64(1e9), int64(1e8)

@@ -102,7 +102,7 @@ type event struct {
 	cause    im.Cause
 	told     int64     // evDetach: the socket had received all that changed before
 	custom   string    // evCustom, evRestore
-	by       im.Caller // evCustom, evEnd: who wants it; unknown where no back end is to be told
+	by       im.Caller // evAttach, evCustom, evEnd: who wants it; unknown where no back end is to be told
 	others   bool      // evAttach, evEnd: sessions from before the start may yet return
 	marks    []im.Mark
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -232,7 +233,10 @@ type fakeOut struct {
 	others []*im.Notice
 	own    []*im.Notice
 	ended  im.Cause
+	addr   netip.Addr
 }
+
+func (o *fakeOut) Addr() netip.Addr { return o.addr }
 
 func (o *fakeOut) Others(n *im.Notice) {
 	o.mu.Lock()

@@ -3,6 +3,7 @@ package status
 import (
 	"cmp"
 	"context"
+	"net/netip"
 	"slices"
 
 	"github.com/porchlight-im/porchlight/internal/im"
@@ -42,10 +43,17 @@ type hooked struct {
 	events []im.StateEvent // of a step whose caller commits them
 }
 
-// seat says where a session was opened from.
+// seat says where a session was served whose connection is gone.
 type seat struct {
 	inst im.InstID
-	by   im.Caller
+	addr netip.Addr
+}
+
+// Addressed is an [Outbox] that knows its client's address.
+type Addressed interface {
+	// Addr gives the address, the zero value where it is not known. It is asked
+	// under a stripe.
+	Addr() netip.Addr
 }
 
 // hold has the places and versions of events that are committed before the
@@ -158,37 +166,55 @@ func (a *account) reachLocked(u *user, ev event, less uint64) {
 	}
 }
 
-// sit remembers where a session was opened from, where anybody is told of it: the
-// sessions of an application that nobody hears of take no memory for it.
-func (e *Engine) sit(ctx context.Context, a *account, inst im.InstID, p im.Platform) im.Caller {
-	by := im.Caller{Kind: im.CallerClient, Platform: p, Addr: im.CallerOf(ctx).Addr}
-	if e.cfg.Hooks == nil || !e.cfg.Hooks.Hears(a.key.App) {
-		return by
-	}
-	s := e.stripe(a.key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a.leaveSeat(inst)
-	h := a.hook()
-	h.seats = append(h.seats, seat{inst, by})
-	return by
+// client gives who comes on a platform.
+func client(ctx context.Context, p im.Platform) im.Caller {
+	return im.Caller{Kind: im.CallerClient, Platform: p, Addr: im.CallerOf(ctx).Addr}
 }
 
-// seatOf gives where a session was opened from, as far as that is known.
+// sitLocked remembers where a session was served whose connection goes, where
+// anybody is told of it. Those that are connected take no memory for it.
+func (e *Engine) sitLocked(a *account, l link) {
+	out, is := l.out.(Addressed)
+	if !is || e.cfg.Hooks == nil || !e.cfg.Hooks.Hears(a.key.App) {
+		return
+	}
+	a.leaveSeat(l.row.Inst)
+	h := a.hook()
+	h.seats = append(h.seats, seat{l.row.Inst, out.Addr()})
+}
+
+// vacate forgets where sessions were served that are connected again or gone for
+// good.
+func (a *account) vacate(ev event, lost []session) {
+	if a == nil || a.hooked == nil {
+		return
+	}
+	for _, x := range lost {
+		a.leaveSeat(x.inst)
+	}
+	if ev.kind == evAttach || ev.kind == evEnd {
+		a.leaveSeat(ev.inst)
+	}
+}
+
+// seatOf gives where a session was served last, as far as that is known.
 func (a *account) seatOf(inst im.InstID, p im.Platform) im.Caller {
+	by := im.Caller{Kind: im.CallerClient, Platform: p}
 	if a != nil && a.hooked != nil {
 		for _, s := range a.hooked.seats {
 			if s.inst == inst {
-				return s.by
+				by.Addr = s.addr
 			}
 		}
 	}
-	return im.Caller{Kind: im.CallerClient, Platform: p}
+	return by
 }
 
 func (a *account) leaveSeat(inst im.InstID) {
-	if a.hooked != nil {
-		a.hooked.seats = slices.DeleteFunc(a.hooked.seats, func(s seat) bool { return s.inst == inst })
+	if h := a.hooked; h != nil {
+		if h.seats = slices.DeleteFunc(h.seats, func(s seat) bool { return s.inst == inst }); len(h.seats) == 0 {
+			h.seats = nil
+		}
 	}
 }
 
@@ -220,13 +246,10 @@ func (e *Engine) noteLocked(s *stripe, u *user, ev event, fx *effects, custom st
 	a := s.accounts[u.key]
 	for _, x := range fx.left {
 		e.passLocked(e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLost, Cause: x.cause, By: a.seatOf(x.inst, x.platform)}))
-		if a != nil {
-			a.leaveSeat(x.inst)
-		}
 	}
 	switch {
 	case fx.came && a != nil && a.held() == nil:
-		e.passLocked(e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogin, By: a.seatOf(ev.inst, ev.platform)}))
+		e.passLocked(e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogin, By: ev.by}))
 	case a == nil || !ev.tells():
 	case ev.kind == evCustom:
 		if u.custom != custom {
@@ -240,7 +263,6 @@ func (e *Engine) noteLocked(s *stripe, u *user, ev event, fx *effects, custom st
 		}
 		h := a.hook()
 		h.events = append(h.events, e.eventLocked(a, u, fx, im.StateEvent{Action: im.StateLogout, Cause: ev.cause, By: by}))
-		a.leaveSeat(ev.inst)
 	}
 }
 

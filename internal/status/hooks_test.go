@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ type fakeHooks struct {
 	t    *testing.T
 	mu   sync.Mutex
 	kept bool
+	deaf bool // nobody is told
 	next int64
 	open map[int64]bool
 	told []im.StateEvent
@@ -31,7 +33,17 @@ func newFakeHooks(t *testing.T, kept bool) *fakeHooks {
 	return &fakeHooks{t: t, kept: kept, open: map[int64]bool{}, all: map[int64]im.StateEvent{}}
 }
 
-func (h *fakeHooks) Hears(app im.AppID) bool { return app == 1 }
+func (h *fakeHooks) Hears(app im.AppID) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return app == 1 && !h.deaf
+}
+
+func (h *fakeHooks) setDeaf(deaf bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.deaf = deaf
+}
 
 func (h *fakeHooks) Places(_ im.AppID, n int) int64 {
 	h.mu.Lock()
@@ -111,6 +123,9 @@ func (h *fakeHooks) take() (out []string) {
 		}
 		for _, p := range e.Kicked {
 			text += " kicks " + p.String()
+		}
+		if e.By.Addr.IsValid() {
+			text += " from " + e.By.Addr.String()
 		}
 		out = append(out, text)
 	}
@@ -317,5 +332,67 @@ func TestWE15_NothingIsToldThatIsNotCommitted(t *testing.T) {
 		}
 		f.setFailing(false)
 		tells(t, h, "alice logout web", "bob lost web close")
+	})
+}
+
+// TestWE3_AddressOfWhoCameBeforeAnybodyWasTold gives an application its first URL
+// while sessions are open: that they end is told with where they were.
+func TestWE3_AddressOfWhoCameBeforeAnybodyWasTold(t *testing.T) {
+	hookedWorld(t, func(t *testing.T, _ *fakeStore, e *Engine, h *fakeHooks) {
+		h.setDeaf(true)
+		enter := func(inst im.InstID, p im.Platform, addr string) Attached {
+			at, out := login(t, e, "alice", inst, p)
+			out.addr = netip.MustParseAddr(addr)
+			return at
+		}
+		web, phone, mac := enter(1, im.Web, "203.0.113.1"), enter(2, im.Android, "203.0.113.2"), enter(3, im.Mac, "203.0.113.3")
+		h.setDeaf(false)
+		e.Leave(key("alice"), 1, web.Link, im.CauseClose, 0)
+		e.Leave(key("alice"), 2, phone.Link, im.CauseBreak, 0)
+		time.Sleep(time.Minute)
+		if err := e.End(t.Context(), mac.Session, im.CauseExpiry); err != nil {
+			t.Fatal(err)
+		}
+		tells(t, h, "alice lost web close from 203.0.113.1", "alice lost android break from 203.0.113.2", "alice logout mac from 203.0.113.3")
+		elsewhere := im.WithCaller(t.Context(), im.Caller{Addr: netip.MustParseAddr("203.0.113.4")})
+		back, err := e.Return(elsewhere, phone.Session, &fakeOut{addr: netip.MustParseAddr("203.0.113.4")}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Leave(key("alice"), 2, back.Link, im.CauseClose, 0)
+		tells(t, h, "alice login android from 203.0.113.4", "alice lost android close from 203.0.113.4")
+	})
+}
+
+// Where a session was is remembered only while it has no connection.
+func TestSeatsAreLeft(t *testing.T) {
+	hookedWorld(t, func(t *testing.T, _ *fakeStore, e *Engine, _ *fakeHooks) {
+		login(t, e, "alice", 1, im.Mac) // keeps the account there
+		seats := func() int {
+			s := e.stripe(key("alice"))
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if h := s.accounts[key("alice")].hooked; h != nil {
+				return len(h.seats)
+			}
+			return 0
+		}
+		for i := range im.InstID(20) {
+			at, _ := login(t, e, "alice", 100+i, im.Web) // one browser pushes the other out
+			if n := seats(); n != 0 {
+				t.Fatalf("%d are remembered after login %d", n, i)
+			}
+			e.Leave(key("alice"), 100+i, at.Link, im.CauseBreak, 0)
+			if n := seats(); n != 1 {
+				t.Fatalf("%d are remembered in a grace", n)
+			}
+			if _, err := e.Return(t.Context(), at.Session, &fakeOut{}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		if n := seats(); n != 0 {
+			t.Errorf("%d are remembered in the end", n)
+		}
 	})
 }

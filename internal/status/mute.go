@@ -55,13 +55,15 @@ func (e *Engine) Mute(app im.AppID) {
 	e.muted.set(app, stillMuted)
 }
 
-// Unmute undoes Mute and tells everyone connected how those stand whom they
-// watch: what they were told last may be long ago. It returns early with an
-// error when ctx ends.
-func (e *Engine) Unmute(ctx context.Context, app im.AppID) error {
-	if !e.muted.set(app, e.Now()) {
-		return nil
-	}
+// Unmute undoes Mute, and reports whether there was something to undo: then
+// [Engine.Retell] is to follow, for what everybody was told last may be long ago.
+func (e *Engine) Unmute(app im.AppID) (was bool) {
+	return e.muted.set(app, e.Now())
+}
+
+// Retell tells everyone connected how those stand whom they watch. It returns
+// early with an error when ctx ends.
+func (e *Engine) Retell(ctx context.Context, app im.AppID) error {
 	for i := range e.stripes {
 		for _, key := range e.stripes[i].served(app) {
 			if err := e.retell(ctx, key); err != nil {

@@ -207,11 +207,13 @@ func (e *Engine) detach(a *account, id uint64) bool {
 	if i < 0 {
 		return false
 	}
+	l := a.links[i]
 	a.links = slices.Delete(a.links, i, i+1)
 	a.row.LastPresence = e.wall()
 	a.publish()
 	s := e.stripe(a.key)
 	s.mu.Lock()
+	e.sitLocked(a, l)
 	a.refs--
 	if u := s.users[a.key]; u != nil && len(a.links) == 0 {
 		u.own = nil

@@ -79,9 +79,8 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 	for i := range losers {
 		losers[i].Closed = now
 	}
-	came := im.StateEvent{
-		User: l.User, Action: im.StateLogin, By: e.sit(ctx, a, inst, l.Platform), Kicked: e.present(l.User, losers), At: now,
-	}
+	by := client(ctx, l.Platform)
+	came := im.StateEvent{User: l.User, Action: im.StateLogin, By: by, Kicked: e.present(l.User, losers), At: now}
 	opening := im.Opening{
 		User: l.User, Session: row, Ended: losers, Forget: forget,
 		Mark:   im.Mark{User: l.User, Platform: l.Platform, State: im.MarkLive, At: now, Rev: e.nextRev()},
@@ -106,7 +105,7 @@ func (e *Engine) Login(ctx context.Context, l Login, inst im.InstID) (Attached, 
 		SessionID: im.SessionID{UserKey: l.User, Inst: inst},
 		Platform:  l.Platform, KeyID: l.KeyID, Issued: l.Issued, Opened: now, Expires: l.Expires,
 	}
-	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: a.mayReturn(row)})
+	e.step(l.User, event{kind: evAttach, inst: inst, platform: l.Platform, link: link.id, others: a.mayReturn(row), by: by})
 	at := Attached{Session: s, Link: link.id, TinyID: tiny, Custom: e.custom(l.User), Since: since}
 	if l.Bound != nil {
 		l.Bound(at)
@@ -145,9 +144,10 @@ func (e *Engine) Return(ctx context.Context, s Session, out Outbox, bound func(A
 		since = -1 // it may have missed more than came after its connection was lost
 	}
 	l := link{id: e.links.Add(1), row: row, out: out}
-	e.sit(ctx, a, s.Inst, s.Platform)
 	e.attach(a, l)
-	e.step(s.UserKey, event{kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: a.mayReturn(row)})
+	e.step(s.UserKey, event{
+		kind: evAttach, inst: s.Inst, platform: s.Platform, link: l.id, others: a.mayReturn(row), by: client(ctx, s.Platform),
+	})
 	e.register(a, out, since)
 	at := Attached{Session: s, Link: l.id, TinyID: a.row.TinyID, Custom: e.custom(s.UserKey), Since: since}
 	if bound != nil {

@@ -62,7 +62,10 @@ func (s *sim) unmuteApp(app im.AppID) {
 	catching(true)
 	deaf := s.store.deaf
 	s.store.deaf = false
-	if err := s.e.Unmute(context.Background(), app); err != nil {
+	if !s.e.Unmute(app) {
+		s.fail("ST10", "it was not muted")
+	}
+	if err := s.e.Retell(context.Background(), app); err != nil {
 		s.fail("ST10", "unmute: %v", err)
 	}
 	s.store.deaf = deaf

@@ -83,6 +83,7 @@ func (e *Engine) applyLocked(s *stripe, u *user, ev event, then func(before, aft
 		e.tellLocked(u, fx.prev)
 	}
 	e.noteLocked(s, u, ev, &fx, custom)
+	a.vacate(ev, fx.left)
 	e.remindLocked(u, fx.wake)
 	if then != nil {
 		then(custom, u.custom)

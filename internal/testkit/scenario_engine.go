@@ -177,8 +177,8 @@ func (g *engineStage) settle(rows map[string]any) {
 	err = g.engine.Follow(context.Background(), engineApp)
 	if !set.StatusOn || !set.StatusEdition {
 		g.engine.Mute(engineApp)
-	} else {
-		err = errors.Join(err, g.engine.Unmute(context.Background(), engineApp))
+	} else if g.engine.Unmute(engineApp) {
+		err = errors.Join(err, g.engine.Retell(context.Background(), engineApp))
 	}
 	if err != nil {
 		g.t.Fatal(err)

@@ -82,7 +82,8 @@ func (ep *endpoint) askWith(ctx context.Context, r *request) result {
 	if res.outcome == sentOK {
 		_ = ep.ask.succeed()
 	} else {
-		ep.ask.fail(time.Now())
+		now := time.Now()
+		ep.ask.fail(now, now.Add(-res.took))
 	}
 	return res
 }

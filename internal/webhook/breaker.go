@@ -43,8 +43,12 @@ func (b *breaker) succeed() (over bool) {
 	return over
 }
 
-// fail says that a request failed.
-func (b *breaker) fail(now time.Time) {
+// fail says that a request failed which began at a time. One that was on its way
+// already when the pause began says nothing new.
+func (b *breaker) fail(now, began time.Time) {
+	if b.open() && began.Before(b.until) {
+		return
+	}
 	b.trying = false
 	b.failures++
 	if b.open() {

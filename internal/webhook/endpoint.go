@@ -295,7 +295,7 @@ func (ep *endpoint) settleLocked(row *im.WebhookRow, batch []*item, res result) 
 		}
 	} else {
 		ep.failed++
-		ep.b.fail(now)
+		ep.b.fail(now, now.Add(-res.took))
 		due = ep.failLocked(row, batch, res, now)
 	}
 	ep.dirty = true
@@ -406,6 +406,17 @@ func (ep *endpoint) replay(after int64) {
 	ep.mu.Lock()
 	ep.q.purge(func(id int64) bool { return id > after }) // they come again
 	ep.loaded, ep.dirty, ep.reset = after, true, true
+	ep.mu.Unlock()
+	ep.resume()
+}
+
+// resume ends a pause after failures: what waits is tried now. [WE21]
+func (ep *endpoint) resume() {
+	ep.mu.Lock()
+	_ = ep.ask.succeed()
+	if ep.b.succeed() {
+		ep.q.hurry()
+	}
 	ep.mu.Unlock()
 	signal(ep.wake)
 }

@@ -274,7 +274,8 @@ func (d *Dispatcher) ReplayWebhook(ctx context.Context, app im.AppID, id uint32,
 }
 
 // TestWebhook sends one event that says it is a test to one URL, now, and tells
-// what became of it. It is a login of the user that is given.
+// what became of it. It is a login of the user that is given. One that succeeds
+// ends the pause of a URL that failed.
 func (d *Dispatcher) TestWebhook(ctx context.Context, app im.AppID, id uint32, user im.UserID) (im.Delivery, error) {
 	ep, err := d.endpoint(app, id)
 	if err != nil {
@@ -291,6 +292,9 @@ func (d *Dispatcher) TestWebhook(ctx context.Context, app im.AppID, id uint32, u
 	res := send(ctx, ep.client, r)
 	line := ep.delivery(r, 1, res)
 	ep.tenant.log.add(line)
+	if res.outcome == sentOK {
+		ep.resume()
+	}
 	return line, nil
 }
 

@@ -319,3 +319,68 @@ func TestWE25_WE27_Questions(t *testing.T) {
 		rest(2 * time.Hour)
 	})
 }
+
+// TestWE21_OperatorEndsAPause repairs a receiver in the middle of a pause: each of
+// what an operator may do then has all that waits sent in that moment.
+func TestWE21_OperatorEndsAPause(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := w.add("hooks.example")
+		w.change(im.WebhookChange{Token: ptr("tok-51f0"), Durable: ptr(true)})
+		down := func(_ int, _ got, rw http.ResponseWriter) { rw.WriteHeader(503) }
+		test := func() im.Delivery {
+			line, err := w.d.TestWebhook(w.t.Context(), app, 1, "mira")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return line
+		}
+		state := func() im.WebhookState { return w.d.Webhook(app).States[0] }
+		for name, act := range map[string]func(){
+			"a test":       func() { test() },
+			"a new token":  func() { w.change(im.WebhookChange{Token: ptr("tok-" + fmt.Sprint(time.Now().Unix()))}) },
+			"a new switch": func() { w.change(im.WebhookChange{Strict: ptr(!w.d.Webhook(app).Strict)}) },
+			"a new URL": func() {
+				w.change(im.WebhookChange{Edit: []im.WebhookURL{{ID: 1, URL: "http://hooks.example/" + fmt.Sprint(time.Now().Unix())}}})
+			},
+			"a replay": func() {
+				if _, err := w.d.ReplayWebhook(w.t.Context(), app, 1, 0, 0); err != nil {
+					t.Fatal(err)
+				}
+			},
+		} {
+			r.set(down)
+			for n := range 20 {
+				w.tell(w.event(im.UserID(fmt.Sprintf("u%d", n)), 1))
+			}
+			for rest(10 * time.Minute); state().PausedFor < 10_000; rest(time.Second) {
+			}
+			if test(); state().PausedFor == 0 {
+				t.Errorf("%s: a test that failed ended the pause", name)
+			}
+			r.set(nil)
+			act()
+			rest(0)
+			if s := state(); s.PausedFor != 0 || s.Waiting != 0 {
+				t.Errorf("%s: the state is %+v", name, s)
+			}
+		}
+	})
+}
+
+func TestWE21_FailuresOfOneMomentMakeNoLongPause(t *testing.T) {
+	inWorld(t, func(w *world) {
+		r := w.add("hooks.example")
+		w.change(im.WebhookChange{Token: ptr("tok-51f0"), Durable: ptr(true)})
+		r.set(func(_ int, _ got, rw http.ResponseWriter) {
+			time.Sleep(time.Second)
+			rw.WriteHeader(503)
+		})
+		for n := range 20 {
+			w.tell(w.event(im.UserID(fmt.Sprintf("u%d", n)), 1))
+		}
+		rest(time.Second)
+		if state := w.d.Webhook(app).States[0]; state.PausedFor == 0 || state.PausedFor > 1001 || len(r.take()) < 5 {
+			t.Errorf("the state is %+v", state)
+		}
+	})
+}

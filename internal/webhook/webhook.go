@@ -207,7 +207,7 @@ func (d *Dispatcher) apply(t *tenant, row *im.WebhookRow) {
 			continue
 		}
 		old[i].conf.Store(&target{row, u})
-		signal(old[i].wake)
+		old[i].resume() // it may be what was wrong
 		now = append(now, old[i])
 	}
 	t.endpoints.Store(&now)
