@@ -61,7 +61,9 @@ func scopeEvents() (events []scopeEvent) {
 		{"bob returns", func(w *scope) bool { return w.watcher.conn == nil && w.returnOn(w.watcher, w.connect(w.watcher)) }},
 		{"the moment before", func(w *scope) bool { return w.pass(w.m.soonest() - 1) }},
 		{"what is due", func(w *scope) bool { return w.pass(w.m.soonest()) }},
-		{"the writer", func(w *scope) bool { w.flush(); return true }},
+		{"the writer", func(w *scope) bool { w.flush(); w.flushAt = 0; return true }},
+		{"the disk refuses", func(w *scope) bool { w.moody, w.flushAt = refuse, 0; return true }},
+		{"the disk is well", func(w *scope) bool { w.moody = well; return true }},
 		{"crash", func(w *scope) bool { w.late = [2]uint64{}; w.dieFor(1); return true }},
 		{"restart", func(w *scope) bool { // of which bob notices little
 			w.late = [2]uint64{}
@@ -98,9 +100,11 @@ func (w *scope) ended(i int) bool { return w.device[i] != nil && w.sitting(w.dev
 func (w *scope) come(i int) bool {
 	c := w.device[i]
 	if c == nil || w.ended(i) {
-		w.clients = slices.DeleteFunc(w.clients, func(old *simClient) bool { return old == c })
 		w.login(scopeAnn, w.on[i])
-		w.device[i] = w.clients[len(w.clients)-1]
+		if last := w.clients[len(w.clients)-1]; last.key == scopeAnn && !slices.Contains(w.device[:], last) {
+			w.clients = slices.DeleteFunc(w.clients, func(old *simClient) bool { return old == c })
+			w.device[i] = last
+		}
 		return true
 	}
 	if c.conn != nil {
@@ -224,6 +228,7 @@ func (x *exploration) run(t *testing.T, depth int) {
 				if _, known := x.seen[sum]; !known {
 					x.seen[sum] = struct{}{}
 					next = append(next, reached{path, sum})
+					w.moody = well
 					w.finish()
 				}
 				w = nil
@@ -235,25 +240,27 @@ func (x *exploration) run(t *testing.T, depth int) {
 	}
 }
 
-// scopeWorlds are the worlds to explore. In the small ones much happens to ann's
-// devices, or to one of them and to who watches; in the whole one all that can.
+// scopeWorlds are the worlds to explore. In some much happens to ann's devices, or to
+// one of them and to who watches, or to one and the disk; in the whole one all that
+// can on a disk that is well.
 var scopeWorlds = []struct {
 	name    string
 	on      [2]im.Platform
-	without string // what the events begin with that cannot happen
+	without string // what the events begin with that do not happen
 	less    int    // than the depth of the others
 	graces  map[im.Cause]time.Duration
 }{
-	{"sessions", [2]im.Platform{im.Android, im.Web}, "^(ann|bob|crash)", 0, nil},
-	{"watching", [2]im.Platform{im.Android, im.Web}, "^(B |A closes|A returns|A leaves|the writer|restart)", 0, nil},
-	{"whole", [2]im.Platform{im.Android, im.Web}, "^restart", 3, nil},
-	{"whole", [2]im.Platform{im.Web, im.Web}, "^restart", 3, nil},
-	{"whole", [2]im.Platform{im.Mac, im.Mac}, "^restart", 3, nil},
-	{"whole", [2]im.Platform{im.IPhone, im.IPad}, "^restart", 3, nil},
+	{"sessions", [2]im.Platform{im.Android, im.Web}, "^(ann|bob|crash|the disk)", 0, nil},
+	{"watching", [2]im.Platform{im.Android, im.Web}, "^(B |A closes|A returns|A leaves|the writer|the disk|restart)", 0, nil},
+	{"disk", [2]im.Platform{im.Android, im.Web}, "^(B |A breaks|A leaves|bob [pbr]|ann says n|crash|the moment)", 1, nil},
+	{"whole", [2]im.Platform{im.Android, im.Web}, "^(restart|the disk)", 3, nil},
+	{"whole", [2]im.Platform{im.Web, im.Web}, "^(restart|the disk)", 3, nil},
+	{"whole", [2]im.Platform{im.Mac, im.Mac}, "^(restart|the disk)", 3, nil},
+	{"whole", [2]im.Platform{im.IPhone, im.Windows}, "^(restart|the disk)", 3, nil},
 	{
 		"own graces",
 		[2]im.Platform{im.Android, im.Android},
-		"^(bob|crash)", 3,
+		"^(bob|crash|the disk)", 3,
 		map[im.Cause]time.Duration{im.CauseLogout: 7 * time.Second, im.CauseClose: time.Second, im.CauseNode: 0},
 	},
 }

@@ -48,7 +48,7 @@ func (w *scope) printAs(order ...int) [sha256.Size]byte {
 			p.Add(c.conn.ended, c.conn.catching)
 		}
 	}
-	p.Add(w.watcher.believes)
+	p.Add(w.watcher.believes, w.moody)
 	if c := w.watcher.conn; c != nil {
 		// The last that waits is what was told.
 		p.Add(c.told, len(c.waits) > 0, c.versions["ann"] == w.known[scopeAnn].Version)
