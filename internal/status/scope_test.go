@@ -151,10 +151,17 @@ func (w *scope) sayAs(text string) bool {
 	return false
 }
 
-// pass lets time pass, in which the durable writer does not come: a disk may be slow.
+const saveDays = 24 * 3_600_000 // ms
+
+// pass lets time pass, in which the durable writer comes only if it is days: a disk
+// may be slow.
 func (w *scope) pass(d int64) bool {
 	if d <= 0 || d >= forever-1 {
 		return false
+	}
+	if d > saveDays {
+		w.flush()
+		w.flushAt = 0
 	}
 	w.m.steady, w.m.wall = w.m.steady+d, w.m.wall+d
 	w.act()
