@@ -97,9 +97,10 @@ func TestST2_ST18_GracesThatEndTogether(t *testing.T) {
 // hardStore is a store whose writes of marks are noted, and refused or never answered.
 type hardStore struct {
 	*fakeStore
-	mu    sync.Mutex
-	tries []time.Duration // since it was made
 	began time.Time
+
+	mu    sync.Mutex // guards the rest
+	tries []time.Duration
 	hangs bool
 }
 
@@ -153,6 +154,8 @@ func TestST21_ST32_LossIsTriedAgainOnceASecond(t *testing.T) {
 		s.setFailing(false)
 		lose(t, e, "dave", 3)
 		time.Sleep(time.Minute)
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		want := []time.Duration{durableGather, durableGather + durableRetry, durableGather + 2*durableRetry, durableGather + 3*durableRetry}
 		if !cmp.Equal(s.tries, want) {
 			t.Errorf("tried at %v, want %v", s.tries, want)
@@ -201,6 +204,8 @@ func TestST21_ST31_StopWritesTheRest(t *testing.T) {
 		}, 0, im.MarkLive},
 		{"the store does not answer", func(t *testing.T, s *hardStore, e *Engine) {
 			lose(t, e, "bob", 1)
+			s.mu.Lock()
+			defer s.mu.Unlock()
 			s.hangs = true
 		}, durableLast, im.MarkLive},
 		{"within a grace", func(t *testing.T, _ *hardStore, e *Engine) {
