@@ -60,7 +60,7 @@ site: _npm _gen ## Build the documentation as a site, in web/site/dist, and foll
 soak: setup ## The long runs: every seeded defect, a million seeds and cycles, each fuzz target for SOAK_TIME (10m)
 	@$(step) 'every seeded defect is caught' scripts/defects.sh
 	@$(step) 'the simulator: a million seeds' scripts/simulate.sh 1000000
-	@$(step) 'every state of a small world, 12 events deep' env PORCHLIGHT_DEPTH=12 go test -v -run '^TestScope$$' -timeout 2h ./internal/status
+	@$(step) 'every state of a small world, 12 events deep' env PORCHLIGHT_DEPTH=12 go test -v -run '^TestScope' -timeout 2h ./internal/status
 	@$(step) 'a million cycles leave nothing behind' go test -run '^$$' -bench Leaves ./internal/status
 	@$(step) 'soak: each fuzz target for $(SOAK_TIME)' scripts/fuzz.sh $(SOAK_TIME)
 

@@ -184,6 +184,7 @@ type exploration struct {
 	rules       status.Rules
 	events      []scopeEvent
 	seen        map[[sha256.Size]byte]struct{}
+	again       func(path []byte, sum [sha256.Size]byte) // another way to a state that is known, nil for no matter
 	transitions int
 }
 
@@ -237,6 +238,9 @@ func (x *exploration) run(t *testing.T, depth int) {
 					next = append(next, reached{path, sum})
 					w.moody = well
 					w.finish()
+				}
+				if x.again != nil {
+					x.again(path, sum)
 				}
 				w = nil
 			}

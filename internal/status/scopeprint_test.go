@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"testing"
+	"time"
 
 	"github.com/porchlight-im/porchlight/internal/im"
 	"github.com/porchlight-im/porchlight/internal/status"
+	"github.com/porchlight-im/porchlight/internal/testkit"
 )
 
 // print gives the fingerprint of the world. Two devices on one platform are alike.
@@ -139,4 +142,31 @@ func printBook[T comparable](b book[T], say func(T) string) string {
 		}
 	}
 	return string(out)
+}
+
+// TestScopeFingerprint has what is taken for one state go on alike, whatever way led
+// to it: the same can happen, and what follows is again one state.
+func TestScopeFingerprint(t *testing.T) {
+	depth := min(5, testkit.Depth(t, 6, 5)-3)
+	for _, graces := range []time.Duration{0, 7 * time.Second} {
+		x := &exploration{on: [2]im.Platform{im.Android, im.Web}, rules: status.DefaultRules(), events: scopeEvents()}
+		x.rules.Grace[im.CauseLogout] = graces
+		first, pairs := map[[sha256.Size]byte][]byte{}, 0
+		x.again = func(path []byte, sum [sha256.Size]byte) {
+			other, known := first[sum]
+			if !known {
+				first[sum] = path
+				return
+			}
+			pairs++
+			for i, ev := range x.events {
+				a, b := x.replay(path), x.replay(other)
+				if ev.run(a) != ev.run(b) || a.print() != b.print() {
+					t.Fatalf("%v and %v are not one state: %s", path, other, x.events[i].name)
+				}
+			}
+		}
+		x.run(t, depth)
+		t.Logf("depth %d, %d states that %d other ways lead to", depth, len(x.seen), pairs)
+	}
 }
