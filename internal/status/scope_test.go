@@ -204,6 +204,7 @@ type reached struct {
 // run goes breadth first, so that what fails is the shortest way to fail.
 func (x *exploration) run(t *testing.T, depth int) {
 	var path []byte
+	then := ""
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
@@ -212,7 +213,7 @@ func (x *exploration) run(t *testing.T, depth int) {
 			for _, i := range path {
 				names = append(names, x.events[i].name)
 			}
-			t.Fatalf("%s\n%s: %s", strings.Join(names, "\n"), v.name, v.text)
+			t.Fatalf("%s%s\n%s: %s", strings.Join(names, "\n"), then, v.name, v.text)
 		default:
 			panic(v)
 		}
@@ -243,8 +244,9 @@ func (x *exploration) run(t *testing.T, depth int) {
 				if _, known := x.seen[sum]; !known {
 					x.seen[sum] = struct{}{}
 					next = append(next, reached{path, sum})
-					w.moody = well
+					then, w.moody = "\neveryone leaves", well
 					w.finish()
+					then = ""
 				}
 				if x.again != nil {
 					x.again(path, sum)
