@@ -60,6 +60,7 @@ site: _npm _gen ## Build the documentation as a site, in web/site/dist, and foll
 soak: setup ## The long runs: every seeded defect, a million seeds and cycles, each fuzz target for SOAK_TIME (10m)
 	@$(step) 'every seeded defect is caught' scripts/defects.sh
 	@$(step) 'the simulator: a million seeds' scripts/simulate.sh 1000000
+	@$(step) 'every state of a small world, 12 events deep' env PORCHLIGHT_DEPTH=12 go test -v -run '^TestScope' -timeout 2h ./internal/status
 	@$(step) 'a million cycles leave nothing behind' go test -run '^$$' -bench Leaves ./internal/status
 	@$(step) 'soak: each fuzz target for $(SOAK_TIME)' scripts/fuzz.sh $(SOAK_TIME)
 
@@ -98,9 +99,10 @@ _test:
 	@if $(has) web && $(has) loopback; then $(step) 'the official SDK and ours against the server' $(MAKE) -s _sdk; fi
 	@if $(has) web; then $(step) 'the documentation as a site' $(MAKE) -s site; fi
 	@if $(has) postgres; then $(step) 'the store and the server on PostgreSQL' $(MAKE) -s _postgres; fi
-	@if $(has) race; then $(step) 'every suite, with the race detector' go test -race -timeout 8m ./...; \
+	@if $(has) race; then $(step) 'every suite, with the race detector' env PORCHLIGHT_DEPTH=6 go test -race -timeout 8m ./...; \
 		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi
-	@$(step) 'the simulator: 20,000 seeds' env PORCHLIGHT_SEED=1-20000 go test -v -run '^TestSimulate$$' -timeout 8m ./internal/status
+	@$(step) 'the simulator: 20,000 seeds, and every state of a small world' \
+		env PORCHLIGHT_SEED=1-20000 go test -v -run '^(TestSimulate|TestScope)$$' -timeout 8m ./internal/status
 	@$(step) 'five seeded defects are caught' scripts/defects.sh 5
 	@$(step) 'each fuzz target for $(FUZZ_TIME)' scripts/fuzz.sh $(FUZZ_TIME)
 

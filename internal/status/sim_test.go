@@ -19,6 +19,7 @@ import (
 type sim struct {
 	seed    uint64
 	rng     *rand.Rand
+	users   []im.UserKey
 	m       *model
 	e       *status.Engine
 	store   *simStore
@@ -75,13 +76,21 @@ var simUsers = []im.UserKey{
 }
 
 func newSim(seed uint64) *sim {
-	s := &sim{seed: seed, busy: map[im.UserKey]bool{}, known: map[im.UserKey]im.Found{}, counts: map[string]int{}}
-	s.rng = rand.New(rand.NewPCG(seed, 0))
-	s.rules = status.DefaultRules()
-	if s.rng.IntN(4) == 0 { // an operator's own graces
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rules := status.DefaultRules()
+	if rng.IntN(4) == 0 { // an operator's own graces
 		for c := im.CauseLogout; c <= im.CauseNode; c++ {
-			s.rules.Grace[c] = []time.Duration{0, 0, time.Second, 7 * time.Second, 20 * time.Second}[s.rng.IntN(5)]
+			rules.Grace[c] = []time.Duration{0, 0, time.Second, 7 * time.Second, 20 * time.Second}[rng.IntN(5)]
 		}
+	}
+	return simOf(simUsers, rules, rng, seed)
+}
+
+// simOf makes a server for some users, under rules.
+func simOf(users []im.UserKey, rules status.Rules, rng *rand.Rand, seed uint64) *sim {
+	s := &sim{
+		seed: seed, rng: rng, rules: rules, users: users,
+		busy: map[im.UserKey]bool{}, known: map[im.UserKey]im.Found{}, counts: map[string]int{},
 	}
 	s.m = newModel(s.rules, im.WatchRetention.Milliseconds(), simLimit)
 	s.m.steady, s.m.wall = 1000, simEpoch
@@ -219,7 +228,7 @@ func (s *sim) act() {
 
 // blocked reports whether the durable writer would wait for somebody's turn.
 func (s *sim) blocked() bool {
-	return slices.ContainsFunc(simUsers, func(k im.UserKey) bool { return s.busy[k] && s.e.ClearsForTest(k) })
+	return slices.ContainsFunc(s.users, func(k im.UserKey) bool { return s.busy[k] && s.e.ClearsForTest(k) })
 }
 
 // flush has written what nobody waits for.
@@ -258,7 +267,7 @@ func (s *sim) flush() {
 // check holds the engine against the model.
 func (s *sim) check() {
 	s.m.tick()
-	for _, k := range simUsers {
+	for _, k := range s.users {
 		want := s.m.status(k)
 		s.checkStatus(k, s.look(k), want)
 	}
@@ -357,16 +366,20 @@ func (s *sim) finish() {
 
 // die ends the process, by order or not, and starts another on what is on disk.
 func (s *sim) die() {
+	s.dieFor(1 + []int64{0, 50, 3000, 20_000, 3_600_000, 25 * 3_600_000}[s.rng.IntN(6)])
+}
+
+// dieFor is die; the next process starts after a while.
+func (s *sim) dieFor(down int64) {
 	s.depth, s.crash, s.late, s.orders, s.debts, s.flushing = 0, "", nil, nil, nil, false
 	clear(s.busy)
 	for _, c := range s.clients {
 		c.conn = nil
 	}
-	down := 1 + []int64{0, 50, 3000, 20_000, 3_600_000, 25 * 3_600_000}[s.rng.IntN(6)]
 	s.m.steady, s.m.wall = s.m.steady+down, s.m.wall+down
 	s.logf("start after %d ms", down)
 	clear(s.m.muted)
-	for _, k := range simUsers {
+	for _, k := range s.users {
 		s.reload(k)
 	}
 	s.start()

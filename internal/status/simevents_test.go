@@ -87,7 +87,7 @@ func (s *sim) happen(from []simEvent) {
 
 // anyone gives a user whose turn is free.
 func (s *sim) anyone() (im.UserKey, *person, bool) {
-	k := simUsers[s.rng.IntN(len(simUsers))]
+	k := s.users[s.rng.IntN(len(s.users))]
 	return k, s.m.person(k), !s.busy[k]
 }
 
@@ -130,18 +130,23 @@ var simPolicies = []status.Policy{
 }
 
 func (s *sim) login() bool {
-	k, p, free := s.anyone()
+	k, _, free := s.anyone()
 	if !free {
 		return false
 	}
-	s.insts++
 	pol := simPolicies[s.rng.IntN(len(simPolicies))]
-	c := &simClient{key: k, believes: map[im.UserID]im.Status{}}
-	x := &sitting{Session: status.Session{
-		SessionID: im.SessionID{UserKey: k, Inst: s.insts}, Platform: im.Platform(s.rng.IntN(im.Platforms)), Opened: s.m.wall,
-		Issued:  s.m.wall/1000 - []int64{0, 0, 1, 60}[s.rng.IntN(4)],
-		Expires: s.m.wall/1000 + []int64{1, 60, 3600, 30 * 86400, 30 * 86400}[s.rng.IntN(5)],
-	}}
+	return s.loginAs(k, pol, status.Session{
+		Platform: im.Platform(s.rng.IntN(im.Platforms)),
+		Issued:   s.m.wall/1000 - []int64{0, 0, 1, 60}[s.rng.IntN(4)],
+		Expires:  s.m.wall/1000 + []int64{1, 60, 3600, 30 * 86400, 30 * 86400}[s.rng.IntN(5)],
+	})
+}
+
+// loginAs has a user log in with a UserSig, on a platform.
+func (s *sim) loginAs(k im.UserKey, pol status.Policy, want status.Session) bool {
+	s.insts++
+	p, c, x := s.m.person(k), &simClient{key: k, believes: map[im.UserID]im.Status{}}, &sitting{Session: want}
+	x.SessionID, x.Opened = im.SessionID{UserKey: k, Inst: s.insts}, s.m.wall
 	conn := s.connect(c)
 	losers := s.m.losers(p, pol, x.Platform)
 	must, may := s.m.stale(p)
@@ -222,7 +227,17 @@ func (s *sim) comeBack() bool {
 	if c == nil {
 		return false
 	}
-	p, x := s.m.person(c.key), s.sitting(c)
+	conn := s.connect(c)
+	if c.conn != nil && c.conn.ended == 0 && s.rng.IntN(2) == 0 {
+		conn = c.conn // it says again that it is back
+		conn.catching = true
+	}
+	return s.returnOn(c, conn)
+}
+
+// returnOn has a client return on a connection.
+func (s *sim) returnOn(c *simClient, conn *simConn) bool {
+	p, x, old := s.m.person(c.key), s.sitting(c), c.conn
 	want := x.closed
 	switch {
 	case want != 0:
@@ -230,11 +245,6 @@ func (s *sim) comeBack() bool {
 		want = im.CauseKickAdmin
 	case s.m.wall/1000 > x.Expires:
 		want = im.CauseExpiry
-	}
-	conn, old := s.connect(c), c.conn
-	if old != nil && old.ended == 0 && s.rng.IntN(2) == 0 {
-		conn = old // it says again that it is back
-		conn.catching = true
 	}
 	must, may := s.m.stale(p)
 	s.logf("%v returns to %d, closed by %v, stale %v %v", c.key, x.Inst, want, must, may)
@@ -288,8 +298,13 @@ func (s *sim) leave() bool {
 
 // leaveBy ends a connection; some of what waits may have come through.
 func (s *sim) leaveBy(c *simClient, cause im.Cause) {
+	c.conn.deliver(s.rng.IntN(len(c.conn.waits) + 1))
+	s.lose(c, cause)
+}
+
+// lose ends a connection, with what waits.
+func (s *sim) lose(c *simClient, cause im.Cause) {
 	conn, x := c.conn, s.sitting(c)
-	conn.deliver(s.rng.IntN(len(conn.waits) + 1))
 	s.logf("%v %d leaves by %v", c.key, x.Inst, cause)
 	c.conn, conn.gone = nil, true
 	s.m.leave(x, conn.link, cause)
@@ -320,6 +335,11 @@ func (s *sim) endOne(cause im.Cause) bool {
 	if c == nil {
 		return false
 	}
+	return s.end(c, cause)
+}
+
+// end ends a client's session.
+func (s *sim) end(c *simClient, cause im.Cause) bool {
 	p, x := s.m.person(c.key), s.sitting(c)
 	s.logf("%v of %v %d, closed by %v", cause, c.key, x.Inst, x.closed)
 	conn, again := c.conn, x.closed != 0

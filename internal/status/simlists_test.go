@@ -52,7 +52,10 @@ func (s *sim) subscribe() bool {
 	if c == nil {
 		return false
 	}
-	users := s.some(4)
+	return s.subscribeTo(c, s.some(4))
+}
+
+func (s *sim) subscribeTo(c *simClient, users []im.UserID) bool {
 	good, codes := s.sort(c.key, users)
 	s.logf("%v %d subscribes to %v", c.key, c.session.Inst, users)
 	return s.changeList(c, "subscribe", func(list []im.UserID) []im.UserID {
@@ -72,7 +75,10 @@ func (s *sim) unsubscribe() bool {
 	if c == nil {
 		return false
 	}
-	users := s.some(3)
+	return s.unsubscribeFrom(c, s.some(3))
+}
+
+func (s *sim) unsubscribeFrom(c *simClient, users []im.UserID) bool {
 	s.logf("%v %d unsubscribes from %v", c.key, c.session.Inst, users)
 	return s.changeList(c, "unsubscribe", func(list []im.UserID) []im.UserID { return without(list, users) }, true, func() error {
 		_, err := s.e.Unsubscribe(context.Background(), c.key, users)
@@ -138,7 +144,11 @@ func (s *sim) custom() bool {
 	if c == nil || s.store.deaf && c.conn == nil {
 		return false
 	}
-	p, text := s.m.person(c.key), []string{"", "x", "y", "z"}[s.rng.IntN(4)]
+	return s.say(c, []string{"", "x", "y", "z"}[s.rng.IntN(4)])
+}
+
+func (s *sim) say(c *simClient, text string) bool {
+	p := s.m.person(c.key)
 	s.logf("%v says %q", c.key, text)
 	old := p.custom
 	p.custom = text

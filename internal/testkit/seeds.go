@@ -29,3 +29,22 @@ func Seeds(t testing.TB, most, few int) (first, last uint64) {
 	}
 	return first, first
 }
+
+// DepthEnv names the variable that chooses how many events a test goes into the
+// states of a small world.
+const DepthEnv = "PORCHLIGHT_DEPTH"
+
+// Depth gives how many events to go: most, or few under -short, unless [DepthEnv]
+// chooses otherwise.
+func Depth(t testing.TB, most, few int) int {
+	t.Helper()
+	if testing.Short() {
+		most = few
+	}
+	if text := os.Getenv(DepthEnv); text != "" {
+		if _, err := fmt.Sscanf(text+"\n", "%d\n", &most); err != nil {
+			t.Fatalf("%s=%s: want a number of events, such as 12", DepthEnv, text)
+		}
+	}
+	return most
+}
