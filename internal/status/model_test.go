@@ -264,10 +264,6 @@ func (m *model) end(p *person, s *sitting, c im.Cause) {
 	m.tick()
 }
 
-// touch notes that something was done to a user, which is dated: the clock may have
-// been set back since the user was seen.
-func (m *model) touch(p *person) { p.touched, p.seen = m.wall, min(p.seen, m.wall) }
-
 // out notes that a user left a platform for good. Who was there is shown so for a
 // grace.
 func (m *model) out(p *person, platform im.Platform, c im.Cause, there bool) {

@@ -123,6 +123,10 @@ func (m *model) restart(p *person, found [im.Platforms]stand, words string, list
 	}
 }
 
+// touch notes that something was done to a user, which is dated: the clock may have
+// been set back since the user was seen.
+func (m *model) touch(p *person) { p.touched, p.seen = m.wall, min(p.seen, m.wall) }
+
 // stale says whether a list has outlived its owner's presence for too long [ST11].
 // Where only the graces and what was done meanwhile decide, it may.
 func (m *model) stale(p *person) (must, may bool) {
