@@ -99,7 +99,7 @@ _test:
 	@if $(has) web && $(has) loopback; then $(step) 'the official SDK and ours against the server' $(MAKE) -s _sdk; fi
 	@if $(has) web; then $(step) 'the documentation as a site' $(MAKE) -s site; fi
 	@if $(has) postgres; then $(step) 'the store and the server on PostgreSQL' $(MAKE) -s _postgres; fi
-	@if $(has) race; then $(step) 'every suite, with the race detector' env PORCHLIGHT_DEPTH=6 go test -race -timeout 8m ./...; \
+	@if $(has) race; then $(step) 'every suite, with the race detector' env PORCHLIGHT_DEPTH=4 go test -race -timeout 8m ./...; \
 		else $(step) 'every suite, without the race detector' go test -timeout 8m ./...; fi
 	@$(step) 'the simulator: 20,000 seeds, and every state of a small world' \
 		env PORCHLIGHT_SEED=1-20000 go test -v -run '^(TestSimulate|TestScope)$$' -timeout 8m ./internal/status
