@@ -240,11 +240,12 @@ func (s *sim) flush() {
 	for _, p := range s.m.people {
 		cleared[p] = p.clearing
 	}
+	was := s.flushing // time that passes meanwhile may have it come again
 	s.flushing = true
 	s.depth += 2 // so that only one thing happens meanwhile
 	ok := s.e.SaveForTest(context.Background())
 	s.depth -= 2
-	s.flushing = false
+	s.flushing = was
 	if !ok {
 		s.flushAt = s.m.steady + saveRetry
 		return
