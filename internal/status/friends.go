@@ -81,14 +81,12 @@ func (e *Engine) Switch(app im.AppID, to Switches) {
 // on with the others; it ends early with ctx.
 func (e *Engine) Follow(ctx context.Context, app im.AppID) error {
 	var failed []error
-	for i := range e.stripes {
-		for _, key := range e.stripes[i].served(app) {
-			if err := e.inTurn(ctx, key, e.follow); err != nil {
-				failed = append(failed, err)
-			}
-			if ctx.Err() != nil {
-				return errors.Join(failed...)
-			}
+	for _, key := range e.served(app) {
+		if err := e.inTurn(ctx, key, e.follow); err != nil {
+			failed = append(failed, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	return errors.Join(failed...)
@@ -134,8 +132,9 @@ func (e *Engine) serves(key im.UserKey) bool {
 }
 
 // circle is whom an account hears of beside its subscriptions, and of whom it
-// does not hear at all. An account has none while its application's switches are
-// off. It is replaced as a whole.
+// does not hear at all. An account has none where its application's switches have
+// been off since it was read; where they were turned off it keeps an empty one, which
+// knows who turned. It is replaced as a whole.
 type circle struct {
 	on      Switches            // it was read for these
 	stale   bool                // it could not be read anew
@@ -204,9 +203,6 @@ func (e *Engine) reread(ctx context.Context, a *account, on Switches) error {
 		}
 		return fmt.Errorf("read the circle of %s: %w", a.key.User, err)
 	}
-	if on == (Switches{}) {
-		next = nil
-	}
 	e.replace(a, next)
 	a.met = true
 	return nil
@@ -234,7 +230,7 @@ func (e *Engine) replace(a *account, next *circle) {
 	was := a.targets()
 	hid := a.circle
 	a.circle = next
-	if next != nil && hid != nil {
+	if hid != nil {
 		next.turned = hid.turned
 	}
 	now := a.targets()
@@ -251,9 +247,7 @@ func (e *Engine) replace(a *account, next *circle) {
 	for _, u := range was {
 		if !still(u) {
 			lost = append(lost, u)
-			if next != nil {
-				delete(next.turned, u)
-			}
+			delete(next.turned, u)
 		}
 	}
 	e.quit(a, lost)

@@ -168,6 +168,69 @@ func TestST16_BlockedWhileAway(t *testing.T) {
 	})
 }
 
+// What is told after a long absence has a higher version than what was told before
+// it, or a client would take it for what it knows.
+func TestST16_BlockedWhileForgotten(t *testing.T) {
+	circleWorld(t, hide, func(t *testing.T, c *fakeCircle, e *Engine) {
+		at, alice := login(t, e, "alice", 1, im.Web)
+		subscribeTo(t, e, "alice", "bob")
+		login(t, e, "bob", 2, im.Web)
+		last := alice.others[0].Version
+		hears(t, alice, "bob ONLINE")
+		for _, step := range []struct {
+			blocked []im.UserID
+			want    string
+		}{{[]im.UserID{"alice"}, "bob UNLOGINED"}, {nil, "bob ONLINE"}, {[]im.UserID{"alice"}, "bob UNLOGINED"}} {
+			e.Leave(key("alice"), 1, at.Link, im.CauseBreak, e.Now())
+			time.Sleep(time.Hour)
+			c.block("bob", step.blocked...)
+			if err := e.BlocksChanged(t.Context(), key("bob"), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			back := &fakeOut{}
+			var err error
+			if at, err = e.Return(t.Context(), at.Session, back, nil); err != nil {
+				t.Fatal(err)
+			}
+			if len(back.others) != 1 || !last.Less(back.others[0].Version) {
+				t.Fatalf("told %v after %v", back.others, last)
+			}
+			last = back.others[0].Version
+			hears(t, back, step.want)
+		}
+	})
+}
+
+// The option is turned while the connection is away, which is told at its return
+// how it sees everybody from then on. (Seed 44323 of the simulator.)
+func TestST16_OptionTurnedWhileAway(t *testing.T) {
+	circleWorld(t, Switches{}, func(t *testing.T, c *fakeCircle, e *Engine) {
+		c.block("bob", "alice")
+		at, alice := login(t, e, "alice", 1, im.Web)
+		subscribeTo(t, e, "alice", "bob")
+		login(t, e, "bob", 2, im.Web)
+		hears(t, alice, "bob ONLINE")
+		for _, step := range []struct {
+			to   Switches
+			want string
+		}{{hide, "bob UNLOGINED"}, {Switches{}, "bob ONLINE"}, {hide, "bob UNLOGINED"}} {
+			time.Sleep(time.Minute)
+			e.Leave(key("alice"), 1, at.Link, im.CauseBreak, e.Now())
+			time.Sleep(time.Second)
+			e.Switch(1, step.to)
+			if err := e.Follow(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+			back := &fakeOut{}
+			var err error
+			if at, err = e.Return(t.Context(), at.Session, back, nil); err != nil {
+				t.Fatal(err)
+			}
+			hears(t, back, step.want)
+		}
+	})
+}
+
 // TestST15_ST16_CirclesUnderLoad changes lists and blocklists while statuses
 // change, for the race detector, and checks where everything ends.
 func TestST15_ST16_CirclesUnderLoad(t *testing.T) {

@@ -1,8 +1,10 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -64,25 +66,28 @@ func (e *Engine) Unmute(app im.AppID) (was bool) {
 // Retell tells everyone connected how those stand whom they watch. It returns
 // early with an error when ctx ends.
 func (e *Engine) Retell(ctx context.Context, app im.AppID) error {
-	for i := range e.stripes {
-		for _, key := range e.stripes[i].served(app) {
-			if err := e.retell(ctx, key); err != nil {
-				return err
-			}
+	for _, key := range e.served(app) {
+		if err := e.retell(ctx, key); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// served gives the users of an application whose accounts are being served.
-func (s *stripe) served(app im.AppID) (keys []im.UserKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for key := range s.accounts {
-		if key.App == app {
-			keys = append(keys, key)
+// served gives the users of an application whose accounts are being served, in an
+// order that does not depend on the process, so that a run can be had again.
+func (e *Engine) served(app im.AppID) (keys []im.UserKey) {
+	for i := range e.stripes {
+		s := &e.stripes[i]
+		s.mu.Lock()
+		for key := range s.accounts {
+			if key.App == app {
+				keys = append(keys, key)
+			}
 		}
+		s.mu.Unlock()
 	}
+	slices.SortFunc(keys, func(a, b im.UserKey) int { return cmp.Compare(a.User, b.User) })
 	return keys
 }
 

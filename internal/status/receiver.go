@@ -29,7 +29,7 @@ type account struct {
 	doubt      bool        // a change of the list failed: the store may hold another
 	registered bool        // receiver stands with everyone in row.Watching
 	receiver   receiver
-	circle     *circle // friends and who hides, nil while the switches for it are off
+	circle     *circle // friends and who hides, nil while the switches for it have never been on
 	met        bool    // circle has been asked for
 }
 

@@ -33,38 +33,34 @@ func (s *simStore) BlockedBy(_ context.Context, who im.UserKey, users []im.UserI
 
 // befriend has a user take another as a friend, or give one up [ST15].
 func (s *sim) befriend(adds bool) bool {
-	k := simUsers[s.rng.IntN(len(simUsers))]
-	p, u := s.m.person(k), everybody[s.rng.IntN(5)]
-	if u == k.User || slices.Contains(p.friends, u) == adds {
-		return false
-	}
-	s.logf("%v has %s as a friend: %v", k, u, adds)
-	p.friends = toggled(p.friends, u)
-	s.store.friends[k] = p.friends
-	s.owe(k, func() error { return s.e.FriendsChanged(context.Background(), k) })
-	return true
+	return s.toggle("befriends", s.store.friends, adds, func(p *person) *[]im.UserID { return &p.friends }, func(k im.UserKey, _ im.UserID) {
+		s.owe(k, func() error { return s.e.FriendsChanged(context.Background(), k) })
+	})
 }
 
 // block has a user block another, or no more [ST16].
 func (s *sim) block(blocks bool) bool {
-	k := simUsers[s.rng.IntN(len(simUsers))]
-	p, u := s.m.person(k), everybody[s.rng.IntN(5)]
-	if u == k.User || slices.Contains(p.blocked, u) == blocks {
-		return false
-	}
-	s.logf("%v blocks %s: %v", k, u, blocks)
-	p.blocked = toggled(p.blocked, u)
-	s.store.blocked[k] = p.blocked
-	s.owe(im.UserKey{App: k.App, User: u}, func() error { return s.e.BlocksChanged(context.Background(), k, u) })
-	return true
+	return s.toggle("blocks", s.store.blocked, blocks, func(p *person) *[]im.UserID { return &p.blocked }, func(k im.UserKey, u im.UserID) {
+		s.owe(im.UserKey{App: k.App, User: u}, func() error { return s.e.BlocksChanged(context.Background(), k, u) })
+	})
 }
 
-// toggled gives a list of its own with a user or without, whichever is new.
-func toggled(list []im.UserID, u im.UserID) []im.UserID {
-	if slices.Contains(list, u) {
-		return without(list, []im.UserID{u})
+// toggle puts somebody on a list of somebody else, or takes one off it, in the model
+// and in the store, and has the engine be told.
+func (s *sim) toggle(what string, stored map[im.UserKey][]im.UserID, puts bool, of func(*person) *[]im.UserID, tell func(im.UserKey, im.UserID)) bool {
+	k := simUsers[s.rng.IntN(len(simUsers))]
+	list, u := of(s.m.person(k)), everybody[s.rng.IntN(5)]
+	if u == k.User || slices.Contains(*list, u) == puts {
+		return false
 	}
-	return append(slices.Clone(list), u)
+	s.logf("%v %s %s: %v", k, what, u, puts)
+	*list = without(*list, []im.UserID{u})
+	if puts {
+		*list = append(*list, u)
+	}
+	stored[k] = *list
+	tell(k, u)
+	return true
 }
 
 // owed is what the engine is yet to be told of whom a user hears of.
